@@ -49,8 +49,7 @@ class AuditLogger(AuditEvents):
     Args:
         log_dir: the folder; created when missing.
         now_us: UTC time in microseconds since the epoch.
-        fsync: `intent` syncs when `wait_durable` is called, `always` after each append too, `never` only at
-        close.
+        fsync: `intent` syncs in `wait_durable`, `always` after each append too, `never` only at close.
         max_bytes: a file that has reached this size is followed by a new one at the next `rotate_if_due`.
         redactor: masks secrets in every line before it is hashed.
         owner: what the lock file tells a second process about us, beside pid, host and since.
