@@ -1,0 +1,119 @@
+"""The bracket: entry, stop loss and take profit as one unit, and what is known of their common fate."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from enum import StrEnum
+
+import msgspec
+
+from .client_ids import client_order_id
+from .intent import OrderIntent
+from .values import ZERO, ArmingMode, OrderType, PositionSide, Role, Side, WorkingType
+
+
+class CloseReason(StrEnum):
+    """Why a bracket is being closed at market. Once set it is never unset: closing is a one-way street."""
+
+    SIGNAL = "close_signal"
+    NAKED = "stop_not_live_in_time"
+    STOP_CROSSED = "stop_price_already_crossed"
+    STOP_SPENT = "stop_triggered_without_closing"
+    TAKE_PROFIT_CROSSED = "take_profit_price_already_crossed"
+
+
+class Closer(msgspec.Struct, frozen=True, kw_only=True):
+    """A CLOSE signal that waits for the end of a bracket."""
+
+    signal_id: str
+    received_at_ms: int
+
+
+class ProtectionLeg(msgspec.Struct, frozen=True, kw_only=True):
+    """What should rest on one side of the position."""
+
+    role: Role
+    order_type: OrderType
+    trigger_price: Decimal
+    working_type: WorkingType
+
+
+class Bracket(msgspec.Struct, frozen=True, kw_only=True):
+    """One trade of ours, from the signal to flat. Times ending in `_ms` are on the exchange's clock."""
+
+    signal_id: str
+    symbol: str
+    position_side: PositionSide
+    entry_side: Side
+    quantity: Decimal
+    market_max_quantity: Decimal = ZERO
+    arming: ArmingMode = ArmingMode.AFTER_FILL
+    stop_loss: ProtectionLeg | None = None
+    take_profit: ProtectionLeg | None = None
+    received_at_ms: int
+    ids: dict[Role, tuple[str, ...]] = msgspec.field(default_factory=dict)  # client ids by role, oldest first
+
+    closing: CloseReason | None = None
+    closers: tuple[Closer, ...] = ()
+    explicit_stop: bool = False  # somebody else's closePosition stop is in the way (-4130): ours carries a quantity
+
+    naked_since_ms: int | None = None  # a position without a live stop, since when
+    naked_worst_ms: int = 0
+    stop_live_ms: int | None = None
+
+    external_net: Decimal = ZERO  # what others traded on our position; + adds to it, - takes from it
+    external_trades: tuple[int, ...] = ()
+    disagree_since_ms: int | None = None  # our ledger and the exchange's position differ
+
+    flat_since_ms: int | None = None
+    asking: bool = False  # a symbol lookup is under way
+    next_look_ms: int | None = None
+    average_asked: bool = False
+    reported: bool = False
+    wake_ms: int | None = None
+
+    @property
+    def entry_id(self) -> str:
+        """The client id of the entry order."""
+        return self.ids[Role.ENTRY][0]
+
+    def current(self, role: Role) -> str | None:
+        """The client id of the newest order of a role."""
+        ids = self.ids.get(role, ())
+        return ids[-1] if ids else None
+
+    def next_intent(self, role: Role, *, quantity: Decimal | None = None) -> OrderIntent:
+        """The next order of a role: a new generation with its deterministic id.
+
+        Every order but the entry is reduce-only or closes the position, so it can never open or flip one (P3).
+        """
+        generation = len(self.ids.get(role, ()))
+        leg = self.leg(role)
+        hedge = self.position_side is not PositionSide.BOTH
+        closes_all = leg is not None and quantity is None
+        return OrderIntent(
+            client_order_id=client_order_id(self.signal_id, role, generation),
+            signal_id=self.signal_id,
+            role=role,
+            symbol=self.symbol,
+            side=self.entry_side if role is Role.ENTRY else self.entry_side.opposite,
+            position_side=self.position_side,
+            order_type=leg.order_type if leg else OrderType.MARKET,
+            quantity=quantity,
+            trigger_price=leg.trigger_price if leg else None,
+            working_type=leg.working_type if leg else None,
+            # In hedge mode the closing combinations reduce by nature and refuse the flag (binance-usdm.md §12.2).
+            reduce_only=role is not Role.ENTRY and not closes_all and not hedge,
+            close_position=closes_all,
+        )
+
+    def leg(self, role: Role) -> ProtectionLeg | None:
+        """The wanted protection of a role."""
+        if role is Role.STOP_LOSS:
+            return self.stop_loss
+        return self.take_profit if role is Role.TAKE_PROFIT else None
+
+    def with_id(self, intent: OrderIntent) -> Bracket:
+        """This bracket with one more order of a role."""
+        ids = {**self.ids, intent.role: (*self.ids.get(intent.role, ()), intent.client_order_id)}
+        return msgspec.structs.replace(self, ids=ids)

@@ -1,0 +1,75 @@
+"""After flat: prove it, cancel what still rests, and end the bracket."""
+
+from __future__ import annotations
+
+from .bracket import Bracket
+from .order import ALGO_TRIGGERED, AlgoOrder
+from .position import Agreement, agreement, executed_in
+from .reporting import end_bracket
+from .resolving import ASK_AGAIN_MS
+from .turn import Turn
+from .values import AlgoStatus
+
+EXPIRY_GRACE_MS = 150
+"""closePosition orders die with the position (§4.6); while the stream is up their end is usually told within this."""
+
+
+def clear(turn: Turn, bracket: Bracket) -> Bracket | None:
+    """One pass over a bracket whose entry has ended and whose ledger is zero; None when it is over."""
+    if bracket.flat_since_ms is None:
+        bracket = turn.update(bracket, flat_since_ms=turn.now_ms, next_look_ms=None)
+    if executed_in(turn.state, bracket) > 0:
+        agreed = agreement(turn.state, bracket)
+        if agreed is not Agreement.AGREES:
+            return _prove_flat(turn, bracket, agreed)
+    busy = False
+    for role_ids in bracket.ids.values():
+        for client_id in role_ids:
+            order = turn.state.orders.get(client_id)
+            busy = busy or (order is not None and not order.closed)
+            algo = turn.state.algos.get(client_id)
+            if algo is not None:
+                bracket, working = _clear_algo(turn, bracket, algo)
+                busy = busy or working
+    if busy or bracket.asking:
+        return bracket
+    end_bracket(turn, bracket)
+    return None
+
+
+def _prove_flat(turn: Turn, bracket: Bracket, agreed: Agreement) -> Bracket:
+    due = bracket.next_look_ms
+    if bracket.asking:
+        return bracket
+    if agreed is Agreement.UNKNOWN and turn.state.stream_up and due is None:
+        # The position's own event travels with the fill's; give it a moment before asking.
+        bracket = turn.update(bracket, next_look_ms=turn.now_ms + ASK_AGAIN_MS // 5)
+        return turn.wake(bracket, turn.now_ms + ASK_AGAIN_MS // 5)
+    if due is not None and turn.now_ms < due:
+        return turn.wake(bracket, due)
+    bracket = turn.update(bracket, next_look_ms=turn.now_ms + ASK_AGAIN_MS)
+    return turn.look_at_symbol(bracket, "prove_flat", trades=agreed is Agreement.DIFFERS)
+
+
+def _clear_algo(turn: Turn, bracket: Bracket, algo: AlgoOrder) -> tuple[Bracket, bool]:
+    """Bring one protective order to its end; whether it is still at work."""
+    if algo.status is AlgoStatus.FINISHED:
+        order = turn.state.orders.get(algo.intent.client_order_id)
+        return bracket, order is None or not order.closed
+    if algo.closed:
+        return bracket, False
+    if algo.status is AlgoStatus.NEW:
+        due = algo.tries.next_at_ms or 0
+        if turn.state.stream_up and bracket.flat_since_ms is not None and algo.intent.close_position:
+            due = max(due, bracket.flat_since_ms + EXPIRY_GRACE_MS)
+        if turn.now_ms < due:
+            return turn.wake(bracket, due), True
+        turn.cancel(algo)
+    elif algo.status is AlgoStatus.UNRESOLVED and not algo.tries.asking:
+        due = algo.tries.next_at_ms if algo.tries.next_at_ms is not None else turn.now_ms
+        if turn.now_ms < due:
+            return turn.wake(bracket, due), True
+        turn.look_up(algo, "outcome_unknown")
+    elif algo.status in ALGO_TRIGGERED and executed_in(turn.state, bracket) == 0:
+        turn.look_up(algo, "triggered_end_not_told")
+    return bracket, True

@@ -1,0 +1,254 @@
+"""The one function through which anything changes: `step(state, event) -> commands`.
+
+An event changes records (`updates`, `intake`, `reconcile`); then every bracket is driven: what it needs now is
+compared with what there is, and differences become commands. Driving again without a new event yields nothing new,
+so no order of events and no repetition can do harm. No sockets, clocks, randomness or threads: the time is in the event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from msgspec.structs import replace
+
+from . import updates
+from .bracket import Bracket
+from .clearing import clear
+from .closing import close
+from .commands import AnyCommand, Conclude, RenewStream
+from .events import (
+    AlgoAcknowledged,
+    AlgoUpdated,
+    AnyEvent,
+    CancelDone,
+    CancelFailed,
+    EngineStarted,
+    EntryWithheld,
+    LookUpFailed,
+    OrderAcknowledged,
+    OrderNotFound,
+    OrderUpdated,
+    PositionUpdated,
+    SignalReceived,
+    StreamConnected,
+    StreamLost,
+    SubmitFailed,
+    SymbolSnapshot,
+    TimerFired,
+)
+from .guarding import guard
+from .intake import receive
+from .order import ALGO_LOCAL, ORDER_LOCAL, AlgoOrder
+from .position import Agreement, agreement, open_quantity
+from .reconcile import reconcile
+from .report import Reason, ReportStatus
+from .reporting import build_report, conclude_entry
+from .resolving import ASK_AGAIN_MS, algo_not_found, check_stream, order_not_found, resolve_orders
+from .state import SignalRecord, State
+from .turn import Turn
+from .values import AlgoStatus, OrderStatus
+
+DISAGREE_MS = 250
+"""Fill and position travel as separate events; only a difference that lasts longer is looked into."""
+
+
+def step(state: State, event: AnyEvent) -> list[AnyCommand]:
+    """Apply one event to the state, in place, and return what is to be asked of the world.
+
+    Deterministic: the same state and event give the same state and commands, byte for byte.
+    """
+    turn = Turn(state=state, now_ms=event.at_ms)
+    _HANDLERS[type(event)](turn, event)
+    for signal_id in list(state.brackets):
+        _drive(turn, state.brackets[signal_id])
+    return turn.commands
+
+
+def replay(state: State, events: list[AnyEvent]) -> State:
+    """Fold events into a state; the commands were carried out in their own time."""
+    for event in events:
+        step(state, event)
+    return state
+
+
+def _drive(turn: Turn, bracket: Bracket) -> None:
+    """Everything one bracket needs now. Level-triggered: see the module's text."""
+    bracket = turn.update(bracket, wake_ms=None)
+    bracket = resolve_orders(turn, bracket)
+    quantity = open_quantity(turn.state, bracket)
+    entry = turn.state.orders[bracket.entry_id]
+    if quantity > 0:
+        if bracket.flat_since_ms is not None:
+            bracket = turn.update(bracket, flat_since_ms=None)
+        if bracket.closing is None:
+            bracket = guard(turn, bracket)
+        if bracket.closing is not None:
+            bracket = close(turn, bracket)
+        bracket = _watch(turn, bracket)
+    elif entry.closed:
+        remaining = clear(turn, bracket)
+        if remaining is None:
+            return
+        bracket = remaining
+    bracket, silent = check_stream(turn, bracket)
+    if silent:
+        turn.state.stream_up = False
+        turn.commands.append(RenewStream(why="an acknowledged order was not told of in time"))
+        bracket = turn.look_at_symbol(bracket, "stream_silent")
+    bracket = conclude_entry(turn, bracket)
+    _conclude_closers(turn, bracket)
+
+
+def _watch(turn: Turn, bracket: Bracket) -> Bracket:
+    """Ask the exchange now and then whether things are as we think; often while the stream cannot be believed."""
+    agreed = agreement(turn.state, bracket)
+    if agreed is Agreement.DIFFERS:
+        since = bracket.disagree_since_ms
+        if since is None:
+            bracket = turn.update(bracket, disagree_since_ms=turn.now_ms)
+            bracket = turn.wake(bracket, turn.now_ms + DISAGREE_MS)
+        elif turn.now_ms >= since + DISAGREE_MS:
+            if not bracket.asking:
+                bracket = turn.update(bracket, disagree_since_ms=turn.now_ms)
+                bracket = turn.look_at_symbol(bracket, "position_differs", trades=True)
+            bracket = turn.wake(bracket, turn.now_ms + DISAGREE_MS)
+        else:
+            bracket = turn.wake(bracket, since + DISAGREE_MS)
+    elif bracket.disagree_since_ms is not None:
+        bracket = turn.update(bracket, disagree_since_ms=None)
+    policy = turn.state.policy
+    interval = policy.poll_idle_interval_ms if turn.state.stream_up else policy.poll_interval_ms
+    due = bracket.next_look_ms
+    if due is None or due > turn.now_ms + interval:
+        bracket = turn.update(bracket, next_look_ms=turn.now_ms + interval)
+    elif turn.now_ms >= due and not bracket.asking:
+        bracket = turn.update(bracket, next_look_ms=turn.now_ms + interval)
+        bracket = turn.look_at_symbol(bracket, "poll")
+    next_look = bracket.next_look_ms
+    return bracket if bracket.asking or next_look is None else turn.wake(bracket, next_look)
+
+
+def _conclude_closers(turn: Turn, bracket: Bracket) -> None:
+    """A CLOSE signal whose end takes too long gets a truthful answer; the closing goes on."""
+    limit = turn.state.policy.report_timeout_ms
+    waiting = []
+    for closer in bracket.closers:
+        deadline = closer.received_at_ms + limit
+        if turn.now_ms < deadline:
+            waiting.append(closer)
+            bracket = turn.wake(bracket, deadline)
+            continue
+        reason = Reason(code="report_timeout", text="the position is still being closed; see `bracketeer status`")
+        report = build_report(turn, bracket, ReportStatus.UNRESOLVED, reason)
+        turn.commands.append(Conclude(report=replace(report, signal_id=closer.signal_id)))
+        record = SignalRecord(symbol=bracket.symbol, ended=True, status=report.status.value)
+        turn.state.remember(closer.signal_id, record)
+    if len(waiting) != len(bracket.closers):
+        turn.update(bracket, closers=tuple(waiting))
+
+
+def _engine_started(turn: Turn, event: EngineStarted) -> None:
+    """A new process: what was in flight has an unknown outcome, and no request of before can arrive for long."""
+    state = turn.state
+    state.policy, state.version, state.venue = event.policy, event.version, event.venue
+    state.starts += 1
+    state.stream_up = False
+    dead_after = event.at_ms + event.policy.recv_window_ms + event.policy.clock_margin_ms
+    for order in list(state.orders.values()):
+        changes: dict[str, Any] = {"asking": False}
+        if order.status in ORDER_LOCAL:
+            changes |= {
+                "status": OrderStatus.UNRESOLVED,
+                "dead_after_ms": dead_after,
+                "next_at_ms": event.at_ms,
+            }
+        turn.update_order(order, **changes)
+    for algo in list(state.algos.values()):
+        changes = {"asking": False}
+        if algo.status in ALGO_LOCAL:
+            changes |= {
+                "status": AlgoStatus.UNRESOLVED,
+                "dead_after_ms": dead_after,
+                "next_at_ms": event.at_ms,
+            }
+        turn.update_algo(algo, **changes)
+    for bracket in list(state.brackets.values()):
+        turn.look_at_symbol(turn.update(bracket, asking=False), "started")
+
+
+def _stream_connected(turn: Turn, event: StreamConnected) -> None:
+    """What happened before was not told: look at every symbol we work on."""
+    turn.state.stream_up = True
+    turn.state.stream_since_ms = event.at_ms
+    for bracket in list(turn.state.brackets.values()):
+        turn.look_at_symbol(bracket, "stream_connected")
+
+
+def _stream_lost(turn: Turn, _event: StreamLost) -> None:
+    turn.state.stream_up = False
+
+
+def _order_not_found(turn: Turn, event: OrderNotFound) -> None:
+    record = (turn.state.algos if event.algo else turn.state.orders).get(event.client_order_id)
+    bracket = turn.state.brackets.get(record.intent.signal_id) if record is not None else None
+    if bracket is None:
+        return
+    if isinstance(record, AlgoOrder):
+        algo_not_found(turn, bracket, record, event.asked_at_ms)
+    elif record is not None:
+        order_not_found(turn, bracket, record, event.asked_at_ms)
+
+
+def _look_up_failed(turn: Turn, event: LookUpFailed) -> None:
+    again = turn.now_ms + ASK_AGAIN_MS
+    if event.client_order_id:
+        order = turn.state.orders.get(event.client_order_id)
+        if order is not None and not event.algo:
+            turn.update_order(order, asking=False, next_at_ms=again)
+        algo = turn.state.algos.get(event.client_order_id)
+        if algo is not None and event.algo:
+            turn.update_algo(algo, asking=False, next_at_ms=again)
+        return
+    for bracket in turn.state.on_symbol(event.symbol):
+        turn.update(bracket, asking=False, next_look_ms=again)
+
+
+def _nothing(_turn: Turn, _event: TimerFired) -> None:
+    """The drive that follows every event is all a timer is for."""
+
+
+_HANDLERS: dict[type, Callable[[Turn, Any], None]] = {
+    EngineStarted: _engine_started,
+    SignalReceived: receive,
+    EntryWithheld: updates.entry_withheld,
+    OrderAcknowledged: updates.order_acknowledged,
+    AlgoAcknowledged: updates.algo_acknowledged,
+    SubmitFailed: updates.submit_failed,
+    CancelDone: updates.cancel_done,
+    CancelFailed: updates.cancel_failed,
+    OrderUpdated: updates.order_updated,
+    AlgoUpdated: updates.algo_updated,
+    OrderNotFound: _order_not_found,
+    LookUpFailed: _look_up_failed,
+    PositionUpdated: updates.position_updated,
+    SymbolSnapshot: reconcile,
+    StreamConnected: _stream_connected,
+    StreamLost: _stream_lost,
+    TimerFired: _nothing,
+}
+
+assert set(_HANDLERS) == set(AnyEvent.__args__), "every event has a handler"  # noqa: S101
+
+
+def concerns(state: State, event: AnyEvent) -> bool:
+    """Whether an event can matter: other people's orders and positions on symbols we do not work on cannot.
+
+    What does not concern us is neither stepped nor journaled.
+    """
+    if isinstance(event, OrderUpdated | AlgoUpdated):
+        known = event.client_order_id in state.orders or event.client_order_id in state.algos
+        return known or bool(state.on_symbol(event.symbol))
+    if isinstance(event, PositionUpdated):
+        return bool(state.on_symbol(event.symbol))
+    return True

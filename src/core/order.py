@@ -1,0 +1,220 @@
+"""One order of ours, and how it may change: the status tables and the only two functions that apply an update.
+
+Rules of the tables: an update that repeats or precedes what we hold changes nothing (`STALE`); quantities only grow; an
+update that is newer and impossible is an anomaly (theirs, not ours): nothing changes but what has been traded, which is
+always believed. Fills are counted once, by trade id (binance-usdm.md §10.2).
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from enum import Enum
+
+import msgspec
+
+from .events import Fill
+from .intent import OrderIntent
+from .values import ZERO, AlgoStatus, OrderStatus
+
+_S, _A = OrderStatus, AlgoStatus
+
+ORDER_CLOSED = frozenset({_S.FILLED, _S.CANCELED, _S.REJECTED, _S.EXPIRED, _S.EXPIRED_IN_MATCH})
+ORDER_WORKING = frozenset({_S.NEW, _S.PARTIALLY_FILLED})
+ORDER_LOCAL = frozenset({_S.PENDING_NEW, _S.UNRESOLVED, _S.PENDING_CANCEL})
+
+ALGO_CLOSED = frozenset({_A.FINISHED, _A.CANCELED, _A.REJECTED, _A.EXPIRED})
+ALGO_TRIGGERED = frozenset({_A.TRIGGERING, _A.TRIGGERED})
+ALGO_LOCAL = frozenset({_A.PENDING_NEW, _A.UNRESOLVED, _A.PENDING_CANCEL})
+
+ORDER_NEXT: dict[OrderStatus, frozenset[OrderStatus]] = {
+    _S.PENDING_NEW: ORDER_CLOSED | ORDER_WORKING | {_S.UNRESOLVED},
+    _S.UNRESOLVED: ORDER_CLOSED | ORDER_WORKING,
+    _S.PENDING_CANCEL: ORDER_CLOSED | ORDER_WORKING,
+    _S.NEW: ORDER_CLOSED | {_S.PARTIALLY_FILLED, _S.PENDING_CANCEL},
+    _S.PARTIALLY_FILLED: ORDER_CLOSED | {_S.PARTIALLY_FILLED, _S.PENDING_CANCEL},
+    # Odd edges, seen for real: a cancel or expiry crosses the last fill on its way, and the fill is told after it.
+    _S.CANCELED: frozenset({_S.FILLED}),
+    _S.EXPIRED: frozenset({_S.FILLED}),
+    _S.EXPIRED_IN_MATCH: frozenset({_S.FILLED}),
+    # We gave an order up as never arrived, and it did: believed, because it is the exchange that says so.
+    _S.REJECTED: ORDER_WORKING | {_S.FILLED, _S.CANCELED, _S.EXPIRED, _S.EXPIRED_IN_MATCH},
+    _S.FILLED: frozenset(),
+}
+"""Which status may follow which."""
+
+ALGO_NEXT: dict[AlgoStatus, frozenset[AlgoStatus]] = {
+    _A.PENDING_NEW: ALGO_CLOSED | ALGO_TRIGGERED | {_A.NEW, _A.UNRESOLVED},
+    _A.UNRESOLVED: ALGO_CLOSED | ALGO_TRIGGERED | {_A.NEW},
+    _A.PENDING_CANCEL: ALGO_CLOSED | ALGO_TRIGGERED,
+    _A.NEW: ALGO_CLOSED | ALGO_TRIGGERED | {_A.PENDING_CANCEL},
+    _A.TRIGGERING: frozenset({_A.TRIGGERED, _A.FINISHED, _A.REJECTED, _A.EXPIRED, _A.CANCELED}),
+    _A.TRIGGERED: frozenset({_A.FINISHED, _A.REJECTED, _A.EXPIRED, _A.CANCELED}),
+    _A.FINISHED: frozenset(),
+    _A.CANCELED: frozenset(),
+    _A.EXPIRED: frozenset(),
+    # As with normal orders: only a refusal that we concluded can be contradicted by the exchange.
+    _A.REJECTED: frozenset({_A.NEW}) | ALGO_TRIGGERED | {_A.FINISHED, _A.CANCELED, _A.EXPIRED},
+}
+
+
+class Verdict(Enum):
+    """What an update did to an order."""
+
+    CHANGED = "changed"
+    STALE = "stale"
+    ANOMALY = "anomaly"
+
+
+class Tries(msgspec.Struct, frozen=True, kw_only=True):
+    """The sending side of an order: how often, when, and what is still to be asked."""
+
+    count: int = 0
+    sent_at_ms: int = 0  # the newest request's own timestamp
+    dead_after_ms: int = 0  # no request of this order can arrive after this instant
+    next_at_ms: int | None = None  # when to send again or to ask (again)
+    asking: bool = False
+    misses: int = 0  # answers that the order does not exist
+    absences: int = 0  # those given when no request of it could arrive any more: they count as proof
+    error_code: int | None = None
+    error_text: str = ""
+    refusals: int = 0
+
+
+class Order(msgspec.Struct, frozen=True, kw_only=True):
+    """A normal order of ours; also the one an algo order becomes when it triggers (same client id, §4.5)."""
+
+    intent: OrderIntent
+    status: OrderStatus = OrderStatus.PENDING_NEW
+    exchange_order_id: int | None = None
+    executed: Decimal = ZERO
+    average: Decimal | None = None
+    fills: tuple[Fill, ...] = ()
+    first_fill_ms: int | None = None  # exchange time
+    last_fill_ms: int = 0  # exchange time
+    last_fill_known_ms: int = 0  # our estimate of it when we learned of the fill
+    updated_ms: int = 0
+    acked_ms: int | None = None
+    streamed: bool = False  # the stream has told of it
+    withheld: str = ""  # the denial code, where it was never sent
+    tries: Tries = Tries()
+
+    @property
+    def closed(self) -> bool:
+        """Whether the exchange is done with it."""
+        return self.status in ORDER_CLOSED
+
+
+class AlgoOrder(msgspec.Struct, frozen=True, kw_only=True):
+    """A conditional order of ours."""
+
+    intent: OrderIntent
+    status: AlgoStatus = AlgoStatus.PENDING_NEW
+    algo_id: int | None = None
+    actual_order_id: int | None = None
+    live_since_ms: int | None = None  # exchange time
+    acked_ms: int | None = None
+    updated_ms: int = 0
+    reason: str = ""
+    streamed: bool = False
+    tries: Tries = Tries()
+
+    @property
+    def closed(self) -> bool:
+        """Whether the algo service is done with it. Its ordinary order may still be working."""
+        return self.status in ALGO_CLOSED
+
+
+class OrderChange(msgspec.Struct, frozen=True, kw_only=True):
+    """What an update says about a normal order."""
+
+    status: OrderStatus
+    exchange_order_id: int
+    executed: Decimal
+    average: Decimal | None = None
+    fill: Fill | None = None
+    exchange_time_ms: int
+    at_ms: int
+    streamed: bool = False
+
+
+def apply_order(order: Order, change: OrderChange) -> tuple[Order, Verdict]:
+    """Apply one update; see the module's rules."""
+    known = {fill.trade_id for fill in order.fills}
+    fills = order.fills
+    if change.fill is not None and change.fill.trade_id not in known:
+        fills = (*fills, change.fill)
+    executed = max(order.executed, change.executed, sum((fill.quantity for fill in fills), ZERO))
+    grew = executed > order.executed
+    same = change.status == order.status
+    allowed = change.status in ORDER_NEXT[order.status]
+    status = change.status if allowed else order.status
+    if status is OrderStatus.NEW and executed > 0:
+        status = OrderStatus.PARTIALLY_FILLED
+    updated = msgspec.structs.replace(
+        order,
+        status=status,
+        exchange_order_id=order.exchange_order_id or change.exchange_order_id or None,
+        executed=executed,
+        average=_average(fills, executed, change.average or order.average),
+        fills=fills,
+        first_fill_ms=_earliest(order.first_fill_ms, change.exchange_time_ms if grew else None),
+        last_fill_ms=max(order.last_fill_ms, change.exchange_time_ms) if grew else order.last_fill_ms,
+        last_fill_known_ms=max(order.last_fill_known_ms, change.at_ms) if grew else order.last_fill_known_ms,
+        updated_ms=max(order.updated_ms, change.exchange_time_ms),
+        streamed=order.streamed or change.streamed,
+    )
+    if updated == order:
+        return order, Verdict.STALE
+    if allowed or same or grew:
+        return updated, Verdict.CHANGED
+    # A trade may name a first fill earlier than the sum we had; that alone is no reason to distrust anything.
+    stale = change.exchange_time_ms <= order.updated_ms or fills != order.fills or order.closed
+    return (updated, Verdict.STALE) if stale else (updated, Verdict.ANOMALY)
+
+
+def apply_algo(
+    order: AlgoOrder,
+    status: AlgoStatus,
+    *,
+    algo_id: int,
+    actual_order_id: int | None,
+    exchange_time_ms: int,
+    reason: str = "",
+    streamed: bool = False,
+) -> tuple[AlgoOrder, Verdict]:
+    """Apply one update of a conditional order; see the module's rules."""
+    allowed = status in ALGO_NEXT[order.status]
+    new_status = status if allowed else order.status
+    live = exchange_time_ms if new_status is AlgoStatus.NEW and order.live_since_ms is None else order.live_since_ms
+    updated = msgspec.structs.replace(
+        order,
+        status=new_status,
+        algo_id=order.algo_id or algo_id or None,
+        actual_order_id=order.actual_order_id or actual_order_id,
+        live_since_ms=live,
+        updated_ms=max(order.updated_ms, exchange_time_ms),
+        reason=reason or order.reason,
+        streamed=order.streamed or streamed,
+    )
+    if updated == order:
+        return order, Verdict.STALE
+    if allowed or status == order.status:
+        return updated, Verdict.CHANGED
+    return updated, Verdict.STALE if exchange_time_ms <= order.updated_ms or order.closed else Verdict.ANOMALY
+
+
+def _earliest(known: int | None, new: int | None) -> int | None:
+    if known is None or new is None:
+        return known if new is None else new
+    return min(known, new)
+
+
+def _average(fills: tuple[Fill, ...], executed: Decimal, told: Decimal | None) -> Decimal | None:
+    """The average price: from the fills when they explain all that was executed, else what the exchange told.
+
+    Never guessed: None until one of the two is there (binance-usdm.md §5.3).
+    """
+    covered = sum((fill.quantity for fill in fills), ZERO)
+    if executed > 0 and covered == executed:
+        return sum((fill.quantity * fill.price for fill in fills), ZERO) / covered
+    return told

@@ -1,0 +1,49 @@
+"""From a checked signal to a bracket: what will rest, at which prices, under which ids."""
+
+from __future__ import annotations
+
+from .bracket import Bracket, ProtectionLeg
+from .checks import CheckedEntry
+from .instrument import Instrument
+from .intent import OrderIntent
+from .settings import Policy
+from .values import OrderType, Role
+
+
+def plan_bracket(
+    entry: CheckedEntry, instrument: Instrument, policy: Policy, *, now_ms: int
+) -> tuple[Bracket, OrderIntent]:
+    """The bracket of an entry, and the order that opens it.
+
+    The stop is a STOP_MARKET and the target a TAKE_PROFIT_MARKET, both closing the whole position at trigger, so they
+    need no resizing when more of the entry fills (design: bracket rules).
+    """
+    stop = take = None
+    if entry.stop_loss is not None:
+        stop = ProtectionLeg(
+            role=Role.STOP_LOSS,
+            order_type=OrderType.STOP_MARKET,
+            trigger_price=entry.stop_loss,
+            working_type=entry.working_type,
+        )
+    if entry.take_profit is not None:
+        take = ProtectionLeg(
+            role=Role.TAKE_PROFIT,
+            order_type=OrderType.TAKE_PROFIT_MARKET,
+            trigger_price=entry.take_profit,
+            working_type=entry.working_type,
+        )
+    bracket = Bracket(
+        signal_id=entry.signal_id,
+        symbol=entry.symbol,
+        position_side=entry.position_side,
+        entry_side=entry.side,
+        quantity=entry.quantity,
+        market_max_quantity=instrument.market_max_quantity or instrument.max_quantity,
+        arming=policy.arm,
+        stop_loss=stop,
+        take_profit=take,
+        received_at_ms=now_ms,
+    )
+    intent = bracket.next_intent(Role.ENTRY, quantity=entry.quantity)
+    return bracket.with_id(intent), intent

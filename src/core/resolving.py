@@ -1,0 +1,148 @@
+"""Orders whose fate is not known: asked about until the exchange tells, or proof of absence is complete.
+
+Nothing here sends an order again because an answer is missing; the one exception, protective orders, is the planner's
+(design: outcomes). "No such order" is believed only when no request of it can arrive any more (binance-usdm.md §8.1).
+"""
+
+from __future__ import annotations
+
+from .bracket import Bracket
+from .order import ALGO_TRIGGERED, ORDER_WORKING, AlgoOrder, Order
+from .position import Agreement, agreement
+from .turn import Turn
+from .values import AlgoStatus, OrderStatus, Role
+
+RESEND_TRIES = 4
+"""How often an entry is sent at most, each time with proof that the one before did not execute."""
+ASK_AGAIN_MS = 250
+STUCK_MS = 1000
+"""An acknowledged market order that has not ended after this long is asked about."""
+STREAM_SILENCE_MS = 1000
+"""An acknowledged order that the stream has not told of after this long makes the stream suspect."""
+ABSENCES_NEEDED = 2
+MISSES_NEEDED = 2
+OTHERS_STOP = -4130
+
+
+def resolve_orders(turn: Turn, bracket: Bracket) -> Bracket:
+    """Ask about every normal order of the bracket that should have told its end by now."""
+    for role_ids in bracket.ids.values():
+        for client_id in role_ids:
+            order = turn.state.orders.get(client_id)
+            if order is not None and not order.closed:
+                bracket = _resolve_order(turn, bracket, order)
+            bracket = _resolve_triggered(turn, bracket, client_id)
+    return bracket
+
+
+def _resolve_order(turn: Turn, bracket: Bracket, order: Order) -> Bracket:
+    tries, now = order.tries, turn.now_ms
+    if order.status is OrderStatus.PENDING_NEW:
+        if tries.next_at_ms is None:
+            return bracket  # the answer is on its way; the transport's timeout bounds it
+        if now < tries.next_at_ms:
+            return turn.wake(bracket, tries.next_at_ms)
+        return turn.submit(bracket, order.intent)  # proven not executed: a resend was scheduled
+    if tries.asking:
+        return bracket
+    if order.status is OrderStatus.UNRESOLVED:
+        due = tries.next_at_ms if tries.next_at_ms is not None else now
+        why = "outcome_unknown"
+    else:
+        due = tries.next_at_ms if tries.next_at_ms is not None else (order.acked_ms or now) + STUCK_MS
+        why = "end_not_told"
+    if now < due:
+        return turn.wake(bracket, due)
+    turn.look_up(order, why)
+    return bracket
+
+
+def _resolve_triggered(turn: Turn, bracket: Bracket, client_id: str) -> Bracket:
+    """A triggered algo order became an ordinary one: its fills must become known (failure mode 8)."""
+    algo = turn.state.algos.get(client_id)
+    if algo is None or not (algo.status in ALGO_TRIGGERED or algo.status is AlgoStatus.FINISHED):
+        return bracket
+    order = turn.state.orders.get(client_id)
+    if order is not None and order.closed and algo.closed:
+        return bracket
+    if algo.tries.asking:
+        return bracket
+    due = algo.tries.next_at_ms if algo.tries.next_at_ms is not None else turn.now_ms + ASK_AGAIN_MS
+    if turn.now_ms < due:
+        if algo.tries.next_at_ms is None:
+            turn.update_algo(algo, next_at_ms=due)
+        return turn.wake(bracket, due)
+    turn.look_up(algo, "triggered_end_not_told")
+    return bracket
+
+
+def order_not_found(turn: Turn, bracket: Bracket, order: Order, asked_at_ms: int) -> Bracket:
+    """Weigh one answer that a normal order does not exist."""
+    tries = order.tries
+    order = turn.update_order(order, asking=False, misses=tries.misses + 1)
+    if order.status in ORDER_WORKING:  # it was acknowledged: the answer lags
+        turn.update_order(order, next_at_ms=turn.now_ms + ASK_AGAIN_MS)
+        return bracket
+    if order.status is not OrderStatus.UNRESOLVED:
+        return bracket
+    if asked_at_ms <= tries.dead_after_ms:
+        again = min(turn.now_ms + ASK_AGAIN_MS, tries.dead_after_ms + 1)
+        turn.update_order(order, next_at_ms=max(again, turn.now_ms + 1))
+        return bracket
+    order = turn.update_order(order, absences=tries.absences + 1, next_at_ms=turn.now_ms + ASK_AGAIN_MS)
+    agreed = agreement(turn.state, bracket, since_ms=tries.dead_after_ms) is Agreement.AGREES
+    if order.tries.absences >= ABSENCES_NEEDED and agreed:
+        turn.update_order(
+            order,
+            status=OrderStatus.REJECTED,
+            next_at_ms=None,
+            error_text="it never reached the exchange: asked twice when it could no longer arrive, the position agrees",
+        )
+        return bracket
+    if order.tries.absences == ABSENCES_NEEDED + 3 and order.intent.role is Role.ENTRY:
+        turn.alert(
+            "entry_unresolved",
+            "the exchange does not know the entry, but its position does not agree with that; look at the account",
+            bracket,
+            order.intent.client_order_id,
+        )
+    return turn.look_at_symbol(bracket, "prove_absence")
+
+
+def algo_not_found(turn: Turn, bracket: Bracket, algo: AlgoOrder, asked_at_ms: int) -> None:
+    """Weigh one answer that a conditional order is in none of the three places it could be (§4.7)."""
+    misses = algo.tries.misses + 1
+    algo = turn.update_algo(algo, asking=False, misses=misses, next_at_ms=turn.now_ms + ASK_AGAIN_MS // 2)
+    if algo.status is AlgoStatus.UNRESOLVED and asked_at_ms > algo.tries.dead_after_ms:
+        # Proof of absence: it never arrived, or it is long gone.
+        turn.update_algo(algo, status=AlgoStatus.EXPIRED, next_at_ms=None)
+    elif algo.status is AlgoStatus.UNRESOLVED and algo.tries.error_code == OTHERS_STOP and misses >= MISSES_NEEDED:
+        # A closePosition stop rests in this direction and it is not this one: somebody else's. Ours gets a quantity.
+        turn.update_algo(algo, status=AlgoStatus.EXPIRED, next_at_ms=None)
+        turn.update(bracket, explicit_stop=True)
+        turn.alert(
+            "foreign_stop",
+            "somebody else's closePosition order is in the way (-4130); ours is placed with an explicit quantity",
+            bracket,
+            algo.intent.client_order_id,
+        )
+    elif algo.status is AlgoStatus.NEW and misses >= MISSES_NEEDED:
+        turn.update_algo(algo, status=AlgoStatus.EXPIRED, next_at_ms=None)
+
+
+def check_stream(turn: Turn, bracket: Bracket) -> tuple[Bracket, bool]:
+    """Whether the stream kept silent about an order that the exchange acknowledged (failure mode 7)."""
+    if not turn.state.stream_up:
+        return bracket, False
+    silent = False
+    for role_ids in bracket.ids.values():
+        for client_id in role_ids:
+            for record in (turn.state.orders.get(client_id), turn.state.algos.get(client_id)):
+                if record is None or record.streamed or (record.acked_ms or 0) <= turn.state.stream_since_ms:
+                    continue
+                due = (record.acked_ms or 0) + STREAM_SILENCE_MS
+                if turn.now_ms >= due:
+                    silent = True
+                else:
+                    bracket = turn.wake(bracket, due)
+    return bracket, silent

@@ -1,0 +1,44 @@
+"""Frozen settings. Nothing here reads the environment: `execution/settings_loader` does."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from .values import ArmingMode, WorkingType
+
+
+class Policy(msgspec.Struct, frozen=True, kw_only=True):
+    """What the engine decides with. It is journaled at every start, so a replay decides the same.
+
+    All lengths are in milliseconds.
+    """
+
+    require_stop_loss: bool = True
+    working_type: WorkingType = WorkingType.CONTRACT_PRICE
+    arm: ArmingMode = ArmingMode.AFTER_FILL
+    on_same_side: Literal["reject"] = "reject"
+    on_opposite: Literal["reject"] = "reject"
+    naked_limit_ms: int = 2000
+    recv_window_ms: int = 2000
+    clock_margin_ms: int = 500
+    report_timeout_ms: int = 30_000
+    poll_interval_ms: int = 1000  # how often a symbol is looked up while the stream is down or silent
+    poll_idle_interval_ms: int = 30_000  # how often it is looked up anyway
+    signal_ttl_ms: int | None = None  # for signals that carry a timestamp but no ttl of their own
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything an operator can turn, with the defaults a cautious one would choose."""
+
+    policy: Policy = Policy()
+    audit_log_dir: str = "logs/audit"
+    audit_fsync: Literal["intent", "always", "never"] = "intent"
+    audit_max_bytes: int = 64 * 1024 * 1024
+    exchange_info_cache_hours: float = 24
+    rate_limit_warning_threshold: float = 0.8
+    rate_limit_hard_threshold: float = 0.9
+    connect_timeout_ms: int = 1000
+    read_timeout_ms: int = 1000
+    user_stream: bool = True

@@ -1,0 +1,276 @@
+"""What replies and stream events change in the records. Nothing is decided here; `engine` drives the brackets after."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from .bracket import Bracket, CloseReason
+from .client_ids import is_ours
+from .closing import close_refused
+from .events import (
+    AlgoAcknowledged,
+    AlgoUpdated,
+    CancelDone,
+    CancelFailed,
+    EntryWithheld,
+    Fill,
+    OrderAcknowledged,
+    OrderUpdated,
+    PositionUpdated,
+    SubmitFailed,
+)
+from .guarding import start_closing
+from .order import AlgoOrder, Order, OrderChange, Verdict, apply_algo, apply_order
+from .outcome import OutcomeKind
+from .resolving import RESEND_TRIES
+from .state import PositionView, position_key
+from .turn import Turn
+from .values import AlgoStatus, OrderStatus, PositionSide, Role, Side
+
+GONE_POSITION = -4509  # transient right after a fill (binance-usdm.md §4.6)
+WOULD_TRIGGER = -2021
+ALREADY_THERE = frozenset({-4116, -4130})
+LEG_PAUSE_MS = 50
+STOP_PAUSE_MAX_MS = 400
+TAKE_PAUSE_MAX_MS = 30_000
+UNKNOWN_PAUSE_MS = 100
+EXPIRY_PAUSE_MS = 150
+
+
+def order_acknowledged(turn: Turn, event: OrderAcknowledged) -> None:
+    """A normal order was accepted; RESULT also tells what a market order filled (§5.3)."""
+    order = turn.state.orders.get(event.client_order_id)
+    if order is None:
+        return
+    order = turn.update_order(order, acked_ms=event.at_ms, sent_at_ms=event.sent_at_ms, error_code=None, error_text="")
+    change = OrderChange(
+        status=event.status,
+        exchange_order_id=event.exchange_order_id,
+        executed=event.executed_quantity,
+        exchange_time_ms=event.exchange_time_ms,
+        at_ms=event.at_ms,
+    )
+    _keep_order(turn, *apply_order(order, change))
+
+
+def algo_acknowledged(turn: Turn, event: AlgoAcknowledged) -> None:
+    """A conditional order was accepted."""
+    algo = turn.state.algos.get(event.client_order_id)
+    if algo is None:
+        return
+    algo = turn.update_algo(
+        algo, acked_ms=event.at_ms, sent_at_ms=event.sent_at_ms, error_code=None, error_text="", refusals=0
+    )
+    changed, verdict = apply_algo(
+        algo,
+        event.status,
+        algo_id=event.algo_id,
+        actual_order_id=None,
+        exchange_time_ms=event.exchange_time_ms,
+    )
+    _keep_algo(turn, changed, verdict)
+
+
+def submit_failed(turn: Turn, event: SubmitFailed) -> None:
+    """A send was refused, or its outcome is unknown."""
+    failure = event.failure
+    policy = turn.state.policy
+    told = {"error_code": failure.code, "error_text": failure.text, "sent_at_ms": event.sent_at_ms}
+    dead_after = event.sent_at_ms + policy.recv_window_ms + policy.clock_margin_ms
+    if (algo := turn.state.algos.get(event.client_order_id)) is not None:
+        if algo.status is AlgoStatus.PENDING_NEW:
+            algo = turn.update_algo(algo, dead_after_ms=max(algo.tries.dead_after_ms, dead_after), **told)
+            _algo_failed(turn, algo, unknown=failure.kind is OutcomeKind.UNKNOWN)
+        return
+    order = turn.state.orders.get(event.client_order_id)
+    if order is None or order.status is not OrderStatus.PENDING_NEW:
+        return  # the stream was faster than the failing reply: what it said stands
+    order = turn.update_order(order, dead_after_ms=max(order.tries.dead_after_ms, dead_after), **told)
+    if failure.kind is OutcomeKind.UNKNOWN:
+        turn.update_order(order, status=OrderStatus.UNRESOLVED, next_at_ms=turn.now_ms, misses=0)
+        return
+    is_entry = order.intent.role is Role.ENTRY
+    if is_entry and failure.resend_ms is not None and order.tries.count < RESEND_TRIES:
+        pause = failure.resend_ms * 2 ** (order.tries.count - 1)
+        turn.update_order(order, next_at_ms=turn.now_ms + pause)
+        return
+    order = turn.update_order(order, status=OrderStatus.REJECTED, refusals=order.tries.refusals + 1)
+    bracket = turn.state.brackets.get(order.intent.signal_id)
+    if bracket is not None and not is_entry:
+        close_refused(turn, bracket, event.client_order_id)
+
+
+def _algo_failed(turn: Turn, algo: AlgoOrder, *, unknown: bool) -> None:
+    """Protection could not be placed: what kind of 'not' was it?"""
+    code, tries, role = algo.tries.error_code, algo.tries, algo.intent.role
+    bracket = turn.state.brackets.get(algo.intent.signal_id)
+    if bracket is None:
+        return
+    if unknown or code in ALREADY_THERE:
+        # The first time at once: the position may be bare. From then on at a pace.
+        pause = 0 if tries.count <= 1 else UNKNOWN_PAUSE_MS
+        turn.update_algo(algo, status=AlgoStatus.UNRESOLVED, next_at_ms=turn.now_ms + pause)
+        return
+    pause_max = STOP_PAUSE_MAX_MS if role is Role.STOP_LOSS else TAKE_PAUSE_MAX_MS
+    pause = min(LEG_PAUSE_MS * 2 ** min(tries.refusals, 12), pause_max)
+    turn.update_algo(algo, status=AlgoStatus.REJECTED, next_at_ms=turn.now_ms + pause, refusals=tries.refusals + 1)
+    if code == WOULD_TRIGGER:
+        crossed = CloseReason.STOP_CROSSED if role is Role.STOP_LOSS else CloseReason.TAKE_PROFIT_CROSSED
+        start_closing(turn, bracket, crossed)
+    elif code == GONE_POSITION and tries.refusals >= 2:
+        turn.look_at_symbol(bracket, "position_denied", trades=True)
+
+
+def entry_withheld(turn: Turn, event: EntryWithheld) -> None:
+    """The entry was never sent, because its intent could not be made durable."""
+    order = turn.state.orders.get(event.client_order_id)
+    if order is not None and order.status is OrderStatus.PENDING_NEW:
+        turn.update_order(order, status=OrderStatus.REJECTED, withheld=event.code, error_text=event.text)
+
+
+def cancel_done(turn: Turn, event: CancelDone) -> None:
+    """Cancelled, or not open any more: then the truth about its end is asked for (§9.5)."""
+    algo = turn.state.algos.get(event.client_order_id)
+    if algo is None or algo.closed:
+        return
+    if event.gone:
+        turn.look_up(turn.update_algo(algo, status=AlgoStatus.UNRESOLVED), "gone_before_cancel")
+        return
+    turn.update_algo(algo, status=AlgoStatus.CANCELED)
+
+
+def cancel_failed(turn: Turn, event: CancelFailed) -> None:
+    """The cancel did not succeed for certain: it rests until proven otherwise, and is tried again."""
+    algo = turn.state.algos.get(event.client_order_id)
+    if algo is not None and algo.status is AlgoStatus.PENDING_CANCEL:
+        turn.update_algo(
+            algo,
+            status=AlgoStatus.NEW,
+            next_at_ms=turn.now_ms + UNKNOWN_PAUSE_MS * 2 ** min(algo.tries.refusals, 6),
+            refusals=algo.tries.refusals + 1,
+        )
+
+
+def order_updated(turn: Turn, event: OrderUpdated) -> None:
+    """The stream or a lookup told of a normal order."""
+    order = turn.state.orders.get(event.client_order_id)
+    if order is None:
+        algo = turn.state.algos.get(event.client_order_id)
+        if algo is None:
+            _foreign_order(turn, event)
+            return
+        # A triggered algo order becomes an ordinary one under the same client id (§4.5).
+        order = Order(intent=algo.intent, status=OrderStatus.UNRESOLVED)
+    if event.source == "lookup":
+        order = turn.update_order(order, asking=False, next_at_ms=None)
+    change = OrderChange(
+        status=event.status,
+        exchange_order_id=event.exchange_order_id,
+        executed=event.executed_quantity,
+        average=event.average_price or None,
+        fill=event.fill,
+        exchange_time_ms=event.exchange_time_ms,
+        at_ms=event.at_ms,
+        streamed=event.source == "stream",
+    )
+    _keep_order(turn, *apply_order(order, change))
+
+
+def algo_updated(turn: Turn, event: AlgoUpdated) -> None:
+    """The stream or a lookup told of a conditional order."""
+    algo = turn.state.algos.get(event.client_order_id)
+    if algo is None:
+        return
+    asked_for = algo.status is AlgoStatus.PENDING_CANCEL
+    if event.source == "lookup":
+        algo = turn.update_algo(algo, asking=False, next_at_ms=None, misses=0)
+    was_closed = algo.closed
+    changed, verdict = apply_algo(
+        algo,
+        event.status,
+        algo_id=event.algo_id,
+        actual_order_id=event.actual_order_id,
+        exchange_time_ms=event.exchange_time_ms,
+        reason=event.reason,
+        streamed=event.source == "stream",
+    )
+    if changed.acked_ms is None and changed.status is AlgoStatus.NEW:
+        changed = replace(changed, acked_ms=event.at_ms)
+    _keep_algo(turn, changed, verdict)
+    if changed.closed and not was_closed and not asked_for:
+        _ended_unasked(turn, changed)
+
+
+def _ended_unasked(turn: Turn, algo: AlgoOrder) -> None:
+    """A protective order ended that we did not cancel (failure mode 15).
+
+    EXPIRED normally means that the position went; its own events travel at the same time, so it gets a moment before
+    the stop is placed anew. For every other end the position is taken to be bare now.
+    """
+    if algo.status is AlgoStatus.EXPIRED:
+        turn.update_algo(algo, next_at_ms=turn.now_ms + EXPIRY_PAUSE_MS)
+
+
+def position_updated(turn: Turn, event: PositionUpdated) -> None:
+    """The stream told a position."""
+    key = position_key(event.symbol, event.position_side)
+    known = turn.state.positions.get(key)
+    if known is not None and (known.exchange_time_ms or 0) > event.exchange_time_ms:
+        return
+    turn.state.positions[key] = PositionView(
+        amount=event.amount, known_at_ms=event.at_ms, exchange_time_ms=event.exchange_time_ms
+    )
+
+
+def foreign_trade(
+    turn: Turn, bracket: Bracket, *, trade_id: int, side: Side, fill: Fill, position_side: PositionSide
+) -> Bracket:
+    """Somebody else traded on the position of a bracket: attributed once, by trade id."""
+    if trade_id in bracket.external_trades or position_side is not bracket.position_side:
+        return bracket
+    signed = fill.quantity if side is bracket.entry_side else -fill.quantity
+    return turn.update(
+        bracket,
+        external_net=bracket.external_net + signed,
+        external_trades=(*bracket.external_trades, trade_id),
+    )
+
+
+def _foreign_order(turn: Turn, event: OrderUpdated) -> None:
+    """An order that is not of a working bracket: another client's, a person's, a liquidation, an old one of ours."""
+    if event.fill is None:
+        return
+    for bracket in turn.state.on_symbol(event.symbol):
+        before = bracket.external_net
+        bracket = foreign_trade(
+            turn,
+            bracket,
+            trade_id=event.fill.trade_id,
+            side=event.side,
+            fill=event.fill,
+            position_side=event.position_side,
+        )
+        if bracket.external_net != before:
+            whose = "an old order of ours" if is_ours(event.client_order_id) else "somebody else"
+            turn.alert(
+                "external_trade",
+                f"{whose} traded {event.side.value} {event.fill.quantity} {event.symbol} on a position of ours",
+                bracket,
+                event.client_order_id,
+            )
+
+
+def _keep_order(turn: Turn, order: Order, verdict: Verdict) -> None:
+    turn.update_order(order)
+    bracket = turn.state.brackets.get(order.intent.signal_id)
+    if verdict is Verdict.ANOMALY and bracket is not None:
+        turn.state.anomalies += 1
+        turn.look_up(turn.state.orders[order.intent.client_order_id], "impossible_transition")
+
+
+def _keep_algo(turn: Turn, algo: AlgoOrder, verdict: Verdict) -> None:
+    turn.update_algo(algo)
+    bracket = turn.state.brackets.get(algo.intent.signal_id)
+    if verdict is Verdict.ANOMALY and bracket is not None:
+        turn.state.anomalies += 1
+        turn.look_up(turn.state.algos[algo.intent.client_order_id], "impossible_transition")
