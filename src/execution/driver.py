@@ -1,0 +1,251 @@
+"""The driver: brings events to the engine, writes both to the journal, and only then carries the commands out.
+
+It is passive: whoever has an event (a caller, a worker with a reply, the stream's thread, the alarm) calls `handle`.
+The engine lock is held for the step and the appends, never for a network call or a disk sync. So the thread that
+learned of a fill sends the stop itself, with no hop in between; only the stream's thread hands its commands to workers,
+because it must go on reading.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from ..core.audit_logger import AuditLogger
+from ..core.commands import (
+    Alert,
+    Announce,
+    AnyCommand,
+    CancelOrder,
+    Conclude,
+    LookUpOrder,
+    LookUpSymbol,
+    RenewStream,
+    SubmitOrder,
+)
+from ..core.engine import concerns, step
+from ..core.errors import AuditError
+from ..core.events import AnyEvent, CancelFailed, EntryWithheld, LookUpFailed, SubmitFailed, TimerFired
+from ..core.journal import LineParts, command_line, event_line
+from ..core.outcome import Failure, OutcomeKind
+from ..core.report import ExecutionReport
+from ..core.state import State
+from ..core.values import Role
+from .ports import Gateway, Runtime
+from .ticket import Ticket
+
+Task = Callable[[], None]
+Notice = Alert | Announce
+BUG = "internal_error"
+
+
+class Driver:
+    """Owns the state and its lock. `on_notice` hears alerts and announcements, on whatever thread brought them."""
+
+    def __init__(
+        self,
+        state: State,
+        journal: AuditLogger,
+        gateway: Gateway,
+        runtime: Runtime,
+        *,
+        renew_stream: Callable[[], None] = lambda: None,
+        on_notice: Callable[[Notice], None] = lambda _: None,
+    ) -> None:
+        self._state = state
+        self._journal = journal
+        self._gateway = gateway
+        self._runtime = runtime
+        self._renew_stream = renew_stream
+        self._on_notice = on_notice
+        self._lock = threading.RLock()
+        self._tickets: dict[str, Ticket] = {}
+
+    def read(self) -> State:
+        """A copy of the state: a moment's truth for queries."""
+        with self._lock:
+            return _copy(self._state)
+
+    def handle(self, event: AnyEvent, *, ticket: Ticket | None = None, inline: bool = True) -> None:
+        """Step, journal, act. With `inline` the first command is carried out on this thread, else all go to workers.
+
+        `ticket` is settled when the signal of a `SignalReceived` event is concluded.
+        """
+        with self._lock:
+            if not concerns(self._state, event):
+                return
+            self._journal.rotate_if_due()
+            commands = step(self._state, event)
+            seq = self._record(event, commands)
+            self._queue(commands, ticket, event)
+            wake_ms = self._state.next_wake_ms()
+        self._runtime.set_alarm(wake_ms)
+        self._settle(commands, ticket, event)
+        tasks = self._tasks(commands, seq)
+        for task in tasks[1:] if inline else tasks:
+            self._runtime.spawn(task)
+        if inline and tasks:
+            tasks[0]()
+
+    def alarm(self) -> None:
+        """The wake-up the engine asked for."""
+        self.handle(TimerFired(at_ms=self._gateway.exchange_now_ms()))
+
+    def problem(self, failure: BaseException) -> None:
+        """Something of ours failed where nobody waits for it: on record, and told."""
+        text = f"{type(failure).__name__}: {failure}"
+        self._note(BUG, text)
+        self._on_notice(Alert(code=BUG, text=text, symbol=""))
+
+    def abandon_tickets(self, failure: BaseException) -> None:
+        """Free every waiting caller: the manager is being closed; the journal knows what goes on."""
+        with self._lock:
+            tickets, self._tickets = list(self._tickets.values()), {}
+        for ticket in tickets:
+            ticket.fail(failure)
+
+    def _record(self, event: AnyEvent, commands: list[AnyCommand]) -> int:
+        """Append the event and its commands; the number of the last line."""
+        seq = 0
+        lines = [event_line(self._state, event), *(command_line(command) for command in commands)]
+        for line in lines:
+            seq = self._append(line) or seq
+        return seq
+
+    def _append(self, line: LineParts) -> int | None:
+        try:
+            return self._journal.append(
+                line.record,
+                line.event_type,
+                operation=line.operation,
+                symbol=line.symbol,
+                signal_id=line.signal_id,
+                client_order_id=line.client_order_id,
+                fields=line.fields,
+            )
+        except AuditError:
+            # The disk has refused for so long that the buffer is full. Exits go on; `healthy` keeps entries out.
+            return None
+
+    def _note(self, event_type: str, text: str) -> None:
+        self._append(LineParts("note", event_type, "note", None, None, None, {"error": text}))
+
+    def _queue(self, commands: list[AnyCommand], ticket: Ticket | None, event: AnyEvent) -> None:
+        """Remember who waits, before anything can conclude it on another thread."""
+        signal = getattr(event, "signal", None)
+        if ticket is None or signal is None:
+            return
+        if not any(isinstance(c, Conclude) and c.report.signal_id == signal.signal_id for c in commands):
+            self._tickets[signal.signal_id] = ticket
+
+    def _settle(self, commands: list[AnyCommand], ticket: Ticket | None, event: AnyEvent) -> None:
+        own = getattr(getattr(event, "signal", None), "signal_id", None)
+        for command in commands:
+            match command:
+                case Conclude(report=report):
+                    # A duplicate is answered at once, to the one who asked now; the first asker still waits.
+                    waiting = ticket if own == report.signal_id else self._pop(report)
+                    if waiting is not None:
+                        waiting.settle(report)
+                case Alert() | Announce():
+                    self._on_notice(command)
+                case _:
+                    pass
+
+    def _pop(self, report: ExecutionReport) -> Ticket | None:
+        with self._lock:
+            return self._tickets.pop(report.signal_id, None)
+
+    def _tasks(self, commands: list[AnyCommand], seq: int) -> list[Task]:
+        """What has to be done, in order; intents only once they are durable."""
+        asks = [c for c in commands if isinstance(c, (SubmitOrder, CancelOrder))]
+        refused = self._not_durable(seq) if asks else None
+        tasks: list[Task] = []
+        for command in commands:
+            match command:
+                case SubmitOrder(intent=intent) if refused is not None and intent.role is Role.ENTRY:
+                    tasks.append(self._withhold(intent.client_order_id, refused))
+                case SubmitOrder() | CancelOrder() | LookUpOrder() | LookUpSymbol():
+                    tasks.append(self._task(command))
+                case RenewStream():
+                    tasks.append(self._renew_stream)
+                case _:
+                    pass
+        return tasks
+
+    def _not_durable(self, seq: int) -> str | None:
+        """Wait until the lines are on disk; what prevents it otherwise."""
+        try:
+            self._journal.wait_durable(seq)
+        except AuditError as error:
+            return str(error)
+        return None if self._journal.healthy else (self._journal.failure or "the journal is not healthy")
+
+    def _withhold(self, client_order_id: str, why: str) -> Task:
+        text = f"the intent could not be written to the audit log, so nothing was sent: {why}"
+
+        def withhold() -> None:
+            at_ms = self._gateway.exchange_now_ms()
+            self.handle(
+                EntryWithheld(at_ms=at_ms, client_order_id=client_order_id, code="audit_unavailable", text=text)
+            )
+
+        return withhold
+
+    def _task(self, command: SubmitOrder | CancelOrder | LookUpOrder | LookUpSymbol) -> Task:
+        def carry_out() -> None:
+            for event in self._ask(command):
+                self.handle(event)
+
+        return carry_out
+
+    def _ask(self, command: SubmitOrder | CancelOrder | LookUpOrder | LookUpSymbol) -> list[AnyEvent]:
+        """One command, always answered: a defect of ours on the way is an unknown outcome, not a silence."""
+        try:
+            match command:
+                case SubmitOrder(intent=intent):
+                    return [self._gateway.submit(intent)]
+                case CancelOrder(client_order_id=client_id, symbol=symbol, algo=algo):
+                    return [self._gateway.cancel(client_id, symbol, algo=algo)]
+                case LookUpOrder():
+                    return list(self._gateway.look_up_order(command))
+                case LookUpSymbol():
+                    return [self._gateway.look_up_symbol(command)]
+        except Exception as defect:  # noqa: BLE001 - the reply must not be lost, whatever it was
+            self.problem(defect)
+            return [self._unanswered(command, defect)]
+
+    def _unanswered(
+        self, command: SubmitOrder | CancelOrder | LookUpOrder | LookUpSymbol, defect: Exception
+    ) -> AnyEvent:
+        at_ms = self._gateway.exchange_now_ms()
+        failure = Failure(kind=OutcomeKind.UNKNOWN, text=f"{BUG}: {type(defect).__name__}")
+        match command:
+            case SubmitOrder(intent=intent):
+                return SubmitFailed(
+                    at_ms=at_ms, client_order_id=intent.client_order_id, failure=failure, sent_at_ms=at_ms
+                )
+            case CancelOrder(client_order_id=client_id):
+                return CancelFailed(at_ms=at_ms, client_order_id=client_id, failure=failure)
+            case LookUpOrder(client_order_id=client_id, algo=algo):
+                return LookUpFailed(at_ms=at_ms, failure=failure, client_order_id=client_id, algo=algo)
+            case LookUpSymbol(symbol=symbol):
+                return LookUpFailed(at_ms=at_ms, failure=failure, symbol=symbol)
+
+
+def _copy(state: State) -> State:
+    """A copy that later steps do not change: the records are frozen, so the dictionaries are all there is to copy."""
+    return State(
+        policy=state.policy,
+        version=state.version,
+        venue=state.venue,
+        starts=state.starts,
+        stream_up=state.stream_up,
+        stream_since_ms=state.stream_since_ms,
+        brackets=dict(state.brackets),
+        orders=dict(state.orders),
+        algos=dict(state.algos),
+        positions=dict(state.positions),
+        signals=dict(state.signals),
+        anomalies=state.anomalies,
+    )

@@ -1,0 +1,59 @@
+"""Standing conditions under which no entry is let in. Exits and protection are never asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ..core.audit_logger import AuditLogger
+from ..core.denial import DenialCode
+from ..core.request_weight import RequestClass, RequestWeightTracker
+from .gathering import Problem
+
+BRACKET_ORDERS = 4
+"""Entry, stop, take profit, and one close: an entry needs room for its whole bracket (design: budgets)."""
+BRACKET_WEIGHT = 30
+"""The questions around them: prices, position, snapshots and look-ups when something goes wrong."""
+
+
+class Gates:
+    """The conditions, each asked before an entry is decided."""
+
+    def __init__(self, journal: AuditLogger, tracker: RequestWeightTracker) -> None:
+        self._journal = journal
+        self._tracker = tracker
+        self.hedge_mode = False
+
+    def all(self) -> list[Callable[[], Problem | None]]:
+        """In the order they are asked."""
+        return [self.position_mode, self.audit_log, self.rate_budget]
+
+    def position_mode(self) -> Problem | None:
+        """Hedge mode is modelled, not managed yet."""
+        if not self.hedge_mode:
+            return None
+        return Problem(
+            DenialCode.HEDGE_MODE_UNSUPPORTED,
+            "the account is in hedge mode, which is not supported yet: switch it to one-way mode (Binance Futures > "
+            "Preferences > Position Mode, or POST /fapi/v1/positionSide/dual dualSidePosition=false), then restart",
+        )
+
+    def audit_log(self) -> Problem | None:
+        """What cannot be recorded is not begun."""
+        if self._journal.healthy:
+            return None
+        return Problem(
+            DenialCode.AUDIT_UNAVAILABLE,
+            f"the audit log cannot be written ({self._journal.failure}): mend the disk; exits and protection go on",
+        )
+
+    def rate_budget(self) -> Problem | None:
+        """Room for the whole bracket, in both budgets."""
+        admission = self._tracker.admits(RequestClass.ENTRY, weight=BRACKET_WEIGHT, orders=BRACKET_ORDERS)
+        if admission.ok:
+            return None
+        numbers = {name: str(value) for name, value in admission.numbers.items()}
+        return Problem(
+            DenialCode.RATE_BUDGET,
+            f"the exchange's request budget has no room for a whole bracket now ({admission.reason}); try again later",
+            **numbers,
+        )

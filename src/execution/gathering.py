@@ -1,0 +1,130 @@
+"""What a signal's decision needs to know, asked of the exchange before the engine decides."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from decimal import Decimal
+from typing import Protocol, TypeVar
+
+from ..core.denial import DenialCode
+from ..core.events import SignalContext
+from ..core.form import check_form
+from ..core.settings import Policy
+from ..core.signal import Signal
+from .errors import AuthenticationFailed, ClockSkewed, ExchangeError, RateLimited
+from .exchange_info import ExchangeInfoCache
+from .ports import Gateway, Runtime
+
+_T = TypeVar("_T")
+PATIENCE_S = 30
+"""Longer than the transport's timeouts and retries together: only reached when the manager is being closed."""
+
+
+class Problem(Exception):  # noqa: N818 - it is a finding, not a failure of ours
+    """A reason to deny, found while gathering."""
+
+    def __init__(self, code: DenialCode, text: str, **context: str) -> None:
+        super().__init__(text)
+        self.code, self.text, self.context = code, text, context
+
+
+class Gate(Protocol):
+    """Standing conditions under which no entry is let in."""
+
+    def __call__(self) -> Problem | None:
+        """What stands in the way now."""
+        ...
+
+
+class Gatherer:
+    """Collects the context of one signal. The questions go out at the same time."""
+
+    def __init__(
+        self, gateway: Gateway, rules: ExchangeInfoCache, runtime: Runtime, policy: Policy, gates: list[Gate]
+    ) -> None:
+        self._gateway = gateway
+        self._rules = rules
+        self._runtime = runtime
+        self._policy = policy
+        self._gates = gates
+
+    def gather(self, signal: Signal) -> SignalContext:
+        """The context of a signal; a problem on the way is part of it, not an exception."""
+        if check_form(signal, self._policy, self._gateway.exchange_now_ms()) is not None:
+            return SignalContext()  # the engine refuses it on sight: nothing needs to be asked
+        try:
+            return self._entry(signal) if signal.signal_type.is_entry else self._close(signal)
+        except Problem as problem:
+            return SignalContext(problem=problem.code.value, problem_text=problem.text, problem_context=problem.context)
+
+    def _entry(self, signal: Signal) -> SignalContext:
+        for gate in self._gates:
+            problem = gate()
+            if problem is not None:
+                raise problem
+        amount = self._start(lambda: self._amount(signal.symbol))
+        working_type = signal.working_type or self._policy.working_type
+        instrument = _asked(lambda: self._rules.rules(signal.symbol), DenialCode.RULES_UNAVAILABLE)
+        if instrument is None:
+            raise Problem(
+                DenialCode.UNKNOWN_SYMBOL,
+                f"the exchange does not list {signal.symbol}; check the spelling, such as BTCUSDT",
+                symbol=signal.symbol,
+            )
+        price = _asked(
+            lambda: self._gateway.reference_price(signal.symbol, working_type),
+            DenialCode.EXCHANGE_UNREACHABLE,
+        )
+        return SignalContext(instrument=instrument, reference_price=price, position_amount=amount())
+
+    def _close(self, signal: Signal) -> SignalContext:
+        return SignalContext(position_amount=self._amount(signal.symbol))
+
+    def _amount(self, symbol: str) -> Decimal:
+        amounts = _asked(lambda: self._gateway.position_amounts(symbol), DenialCode.EXCHANGE_UNREACHABLE)
+        return sum((amount for (name, _), amount in amounts.items() if name == symbol), Decimal(0))
+
+    def _start(self, question: Callable[[], Decimal]) -> Callable[[], Decimal]:
+        """Ask on a worker; the result is fetched by calling what comes back."""
+        future: Future[Decimal] = Future()
+
+        def work() -> None:
+            try:
+                future.set_result(question())
+            except BaseException as failure:  # noqa: BLE001 - it travels to the thread that waits for the answer
+                future.set_exception(failure)
+
+        self._runtime.spawn(work)
+
+        def answer() -> Decimal:
+            try:
+                return future.result(PATIENCE_S)
+            except TimeoutError:
+                raise Problem(DenialCode.EXCHANGE_UNREACHABLE, "the exchange did not answer in time") from None
+
+        return answer
+
+
+def _asked(question: Callable[[], _T], otherwise: DenialCode) -> _T:
+    """Ask, and turn what the exchange or the network does into a reason to deny."""
+    try:
+        return question()
+    except ExchangeError as error:
+        raise Problem(_code(error, otherwise), error.message, **_facts(error)) from None
+
+
+def _code(error: ExchangeError, otherwise: DenialCode) -> DenialCode:
+    match error:
+        case AuthenticationFailed():
+            return DenialCode.WRONG_KEY
+        case ClockSkewed():
+            return DenialCode.CLOCK_SKEW
+        case RateLimited():
+            return DenialCode.RATE_BUDGET
+        case _:
+            return DenialCode.UNKNOWN_SYMBOL if error.exchange_code == -1121 else otherwise
+
+
+def _facts(error: ExchangeError) -> dict[str, str]:
+    return {name: str(value) for name, value in error.context.items()}

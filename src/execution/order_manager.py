@@ -1,0 +1,214 @@
+"""`OrderExecutionManager`: the public face. Small on purpose; the work is in the modules it wires together."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from decimal import Decimal
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+from uuid import uuid4
+
+from msgspec.structs import replace
+
+from ..core.events import SignalReceived
+from ..core.instrument import PriceFormatter
+from ..core.report import ExecutionReport, Reason, ReportStatus
+from ..core.settings import Settings
+from ..core.signal import Signal, SignalMalformed
+from ..core.state import State
+from ..core.values import MarginType
+from .account_actions import AccountActions, CancelReport
+from .driver import Notice
+from .queries import ManagerStatus, Position, manager_status, position_of
+from .session import Session, open_session
+from .settings_loader import load_credentials, load_settings, resolve_urls
+from .ticket import Ticket
+
+if TYPE_CHECKING:
+    from requests.adapters import BaseAdapter
+
+    from .ports import Clock
+
+
+class OrderExecutionManager:
+    """Turns signals into protected positions on Binance USDⓈ-M Futures. Usable from any thread.
+
+    Connects on the first call (or on entering the context); `close` leaves positions as they are: their stop and target
+    rest at the exchange, and the next start on the same audit folder takes over.
+
+    Args:
+        api_key, api_secret: of the account; else BINANCE_API_KEY / BINANCE_API_SECRET from the environment or `.env`.
+        testnet: True (default) for the exchange's demo environment. Mainnet needs False *and*
+            BRACKETEER_ALLOW_MAINNET=yes.
+        base_url, stream_url: another venue, such as `bracketeer sim`.
+        settings: else from the environment (`.env.example` lists the names).
+        on_notice: hears alerts and turning points of brackets, on a worker's thread.
+        clock, adapter: seams for tests: the source of time, and a `requests` adapter in place of the network.
+
+    Raises (on start, not here, but for the first):
+        BracketeerError: with a code: missing keys, mainnet not armed, wrong settings; audit folder unusable or in use,
+            account in use by another process, wrong keys, exchange unreachable.
+    """
+
+    def __init__(
+        self,
+        api_key: str | None = None,
+        api_secret: str | None = None,
+        testnet: bool = True,
+        base_url: str | None = None,
+        stream_url: str | None = None,
+        settings: Settings | None = None,
+        *,
+        on_notice: Callable[[Notice], None] = lambda _: None,
+        clock: Clock | None = None,
+        adapter: BaseAdapter | None = None,
+    ) -> None:
+        self._credentials = load_credentials(api_key, api_secret)
+        self._urls = resolve_urls(testnet, base_url, stream_url)
+        self._settings = settings if settings is not None else load_settings()
+        self._on_notice = on_notice
+        self._clock = clock
+        self._adapter = adapter
+        self._session: Session | None = None
+        self._starting = threading.Lock()
+
+    def __repr__(self) -> str:
+        return f"OrderExecutionManager({self._urls.rest}, {'running' if self._session else 'not started'})"
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def start(self) -> None:
+        """Take the locks, replay the journal, connect, take over what is open. A second call does nothing.
+
+        Raises:
+            BracketeerError: see the class.
+        """
+        with self._starting:
+            if self._session is None:
+                self._session = open_session(
+                    self._credentials, self._urls, self._settings, self._on_notice, self._clock, self._adapter
+                )
+
+    def close(self) -> None:
+        """Disconnect and release the locks. Positions keep their protection at the exchange."""
+        with self._starting:
+            session, self._session = self._session, None
+        if session is not None:
+            session.close()
+
+    def execute_signal(self, signal: Signal) -> ExecutionReport:
+        """Follow one signal and return when its outcome stands, whatever the market or the network did.
+
+        Raises:
+            BracketeerError: the manager could not start.
+        """
+        session = self._running()
+        if not signal.signal_id:
+            signal = replace(signal, signal_id=f"auto-{uuid4().hex}")
+        context = session.gatherer.gather(signal)
+        ticket = Ticket()
+        event = SignalReceived(at_ms=session.gateway.exchange_now_ms(), signal=signal, context=context)
+        session.driver.handle(event, ticket=ticket)
+        session.runtime.wait(ticket)
+        return ticket.result()
+
+    def execute_json(self, text: str | bytes) -> ExecutionReport:
+        """Follow one signal given as a JSON object; unreadable text is denied, on record."""
+        try:
+            signal = Signal.from_json(text)
+        except SignalMalformed as error:
+            session = self._running()
+            reason = Reason(code=error.code, text=error.message)
+            shown = text.decode(errors="replace") if isinstance(text, bytes) else text
+            session.journal.log_event("signal_refused", "read_signal", error=error.message, data=shown[:1000])
+            return ExecutionReport(signal_id="", symbol="", status=ReportStatus.DENIED, reason=reason)
+        return self.execute_signal(signal)
+
+    def set_leverage(self, symbol: str, leverage: int) -> int:
+        """Set the leverage of a symbol and return it. Setting the one it has is success.
+
+        Raises:
+            ExchangeError: refused (such as -4028: not allowed for the symbol), or unreachable.
+        """
+        return self._actions().set_leverage(symbol, leverage)
+
+    def set_margin_type(self, symbol: str, margin_type: MarginType | str) -> None:
+        """Set CROSSED or ISOLATED margin. "Already so" (-4046) is success.
+
+        Raises:
+            ExchangeError: refused (such as -4048: a position is open), or unreachable.
+            ValueError: not a margin type.
+        """
+        self._actions().set_margin_type(symbol, MarginType(margin_type))
+
+    def get_position(self, symbol: str) -> Position | None:
+        """The account's position on a symbol, ours or not, as the exchange has it now; None when flat.
+
+        Raises:
+            ExchangeError: it could not be asked. A failed question is not "flat".
+        """
+        return position_of(self._running().gateway.position_row(symbol))
+
+    def get_account_balance(self) -> Decimal:
+        """The USDT wallet balance.
+
+        Raises:
+            ExchangeError: it could not be asked.
+        """
+        return self._running().gateway.balance()
+
+    def cancel_all_orders(self, symbol: str, *, ours_only: bool = True) -> CancelReport:
+        """Cancel open orders of a symbol, normal and algo ones; with `ours_only=False` everybody's.
+
+        The protection of an open position of ours is kept: the promise that it has a live stop goes first. To get rid
+        of both, send a CLOSE signal.
+
+        Raises:
+            ExchangeError: the open orders could not be asked for.
+        """
+        return self._actions().cancel_all(symbol, ours_only=ours_only)
+
+    def get_open_orders(self, symbol: str | None = None) -> list[dict[str, Any]]:
+        """Open orders of the account, ours and others', in the exchange's own rows.
+
+        `list` says which store a row is from (`openOrders` or `openAlgoOrders`) and `ours` whether we sent it.
+
+        Raises:
+            ExchangeError: they could not be asked for.
+        """
+        return self._actions().open_orders(symbol)
+
+    def status(self) -> ManagerStatus:
+        """What the manager knows now: brackets, budgets, stream, journal. Asks the exchange nothing."""
+        session = self._running()
+        return manager_status(
+            session.driver.read(), session.tracker, session.journal, session.gateway.exchange_now_ms()
+        )
+
+    def state(self) -> State:
+        """A copy of the engine's state."""
+        return self._running().driver.read()
+
+    @property
+    def formatter(self) -> PriceFormatter:
+        """Prices to ticks and quantities to steps, by the exchange's rules (cached 24 h)."""
+        return self._running().formatter
+
+    def _running(self) -> Session:
+        if self._session is None:
+            self.start()
+        session = self._session
+        if session is None:
+            raise RuntimeError("the manager was closed by another thread")
+        return session
+
+    def _actions(self) -> AccountActions:
+        return self._running().actions

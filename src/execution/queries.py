@@ -1,0 +1,126 @@
+"""Read models: what people and programs ask about, folded from the engine's state."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any, Protocol
+
+import msgspec
+
+from ..core.audit_logger import AuditLogger
+from ..core.bracket import Bracket
+from ..core.position import open_quantity
+from ..core.state import State
+from ..core.values import PositionSide, Role, Side, exact
+
+
+class Position(msgspec.Struct, frozen=True, kw_only=True):
+    """A position as the exchange has it: amount signed, in the base asset; prices and profit in USDT."""
+
+    symbol: str
+    position_side: PositionSide
+    amount: Decimal
+    entry_price: Decimal
+    mark_price: Decimal
+    unrealized_profit: Decimal
+    liquidation_price: Decimal
+
+
+class BracketView(msgspec.Struct, frozen=True, kw_only=True):
+    """One trade of ours at work."""
+
+    signal_id: str
+    symbol: str
+    side: Side
+    quantity: Decimal
+    open_quantity: Decimal
+    average_price: Decimal | None
+    entry_status: str
+    stop_loss: Decimal | None
+    stop_loss_status: str
+    take_profit: Decimal | None
+    take_profit_status: str
+    closing: str | None
+    naked_now_ms: int
+    naked_worst_ms: int
+
+
+class ManagerStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """What the manager knows of itself."""
+
+    venue: str
+    stream_up: bool
+    journal_healthy: bool
+    journal_failure: str | None
+    anomalies: int
+    brackets: tuple[BracketView, ...]
+    budgets: dict[str, Any]
+
+
+class Budgets(Protocol):
+    """Whatever can tell how much of the rate limits is used."""
+
+    def status(self) -> Any:
+        """A plain struct or mapping."""
+        ...
+
+
+def position_of(rows: list[dict[str, Any]]) -> Position | None:
+    """The first position row that is not zero."""
+    for row in rows:
+        amount = exact(row["positionAmt"])
+        if amount != 0:
+            return Position(
+                symbol=row["symbol"],
+                position_side=PositionSide(row["positionSide"]),
+                amount=amount,
+                entry_price=exact(row["entryPrice"]),
+                mark_price=exact(row["markPrice"]),
+                unrealized_profit=exact(row["unRealizedProfit"]),
+                liquidation_price=exact(row["liquidationPrice"]),
+            )
+    return None
+
+
+def bracket_views(state: State, now_ms: int) -> tuple[BracketView, ...]:
+    """The brackets at work, oldest first."""
+    return tuple(_view(state, bracket, now_ms) for bracket in state.brackets.values())
+
+
+def manager_status(state: State, tracker: Budgets, journal: AuditLogger, now_ms: int) -> ManagerStatus:
+    """Everything about the running manager."""
+    return ManagerStatus(
+        venue=state.venue,
+        stream_up=state.stream_up,
+        journal_healthy=journal.healthy,
+        journal_failure=journal.failure,
+        anomalies=state.anomalies,
+        brackets=bracket_views(state, now_ms),
+        budgets=msgspec.to_builtins(tracker.status()),
+    )
+
+
+def _view(state: State, bracket: Bracket, now_ms: int) -> BracketView:
+    entry = state.orders[bracket.entry_id]
+    return BracketView(
+        signal_id=bracket.signal_id,
+        symbol=bracket.symbol,
+        side=bracket.entry_side,
+        quantity=bracket.quantity,
+        open_quantity=open_quantity(state, bracket),
+        average_price=entry.average,
+        entry_status=entry.status.value,
+        stop_loss=bracket.stop_loss.trigger_price if bracket.stop_loss else None,
+        stop_loss_status=_leg_status(state, bracket, Role.STOP_LOSS),
+        take_profit=bracket.take_profit.trigger_price if bracket.take_profit else None,
+        take_profit_status=_leg_status(state, bracket, Role.TAKE_PROFIT),
+        closing=bracket.closing.value if bracket.closing else None,
+        naked_now_ms=0 if bracket.naked_since_ms is None else max(0, now_ms - bracket.naked_since_ms),
+        naked_worst_ms=bracket.naked_worst_ms,
+    )
+
+
+def _leg_status(state: State, bracket: Bracket, role: Role) -> str:
+    current = bracket.current(role)
+    algo = state.algos.get(current) if current else None
+    return algo.status.value if algo else ""

@@ -1,0 +1,50 @@
+"""Taking over: replay the journal, and find what it does not know. The rest is the engine's, by `EngineStarted`."""
+
+from __future__ import annotations
+
+from ..core.audit_logger import OpenResult
+from ..core.client_ids import is_ours
+from ..core.commands import LookUpSymbol
+from ..core.errors import AuditError
+from ..core.journal import rebuild
+from ..core.state import State
+from .driver import Driver
+from .ports import Gateway
+
+
+def restore(opened: OpenResult) -> State:
+    """The state the journal leads to.
+
+    Raises:
+        AuditError: `audit_not_replayable`: a line cannot be read by this version.
+    """
+    try:
+        return rebuild(opened.lines())
+    except ValueError as error:
+        raise AuditError(
+            f"the audit log cannot be replayed: {error}; check it with `bracketeer audit verify`, or move the folder "
+            "away to start anew (open positions are then external)",
+            code="audit_not_replayable",
+        ) from None
+
+
+def external_positions(gateway: Gateway, state: State) -> dict[str, str]:
+    """Positions on the account that no bracket of ours explains: symbol to signed amount."""
+    amounts = gateway.position_amounts()
+    return {symbol: str(amount) for (symbol, _), amount in amounts.items() if not state.on_symbol(symbol)}
+
+
+def clear_orphans(gateway: Gateway, driver: Driver) -> list[str]:
+    """Have orders with our prefix that no bracket knows looked at; the engine cancels those on flat symbols (P3).
+
+    Returns the symbols concerned.
+    """
+    state = driver.read()
+    symbols = set()
+    for row in gateway.open_orders():
+        client_id = str(row.get("clientOrderId") or row.get("clientAlgoId") or "")
+        if is_ours(client_id) and client_id not in state.orders and client_id not in state.algos:
+            symbols.add(str(row["symbol"]))
+    for symbol in sorted(symbols):
+        driver.handle(gateway.look_up_symbol(LookUpSymbol(symbol=symbol, why="orders_of_ours_without_a_bracket")))
+    return sorted(symbols)

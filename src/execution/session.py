@@ -1,0 +1,289 @@
+"""One run of the manager: everything wired, started in the order that protects soonest, stopped in the reverse."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+import threading
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .. import __version__
+from ..core.audit_logger import AuditLogger
+from ..core.denial import DenialCode
+from ..core.errors import BracketeerError, LockHeld
+from ..core.events import EngineStarted
+from ..core.exclusive_lock import ExclusiveLock
+from ..core.instrument import Instrument, PriceFormatter, UnknownSymbol
+from ..core.redaction import Redactor
+from ..core.request_weight import RequestWeightTracker
+from ..core.settings import Settings
+from ..core.state import State
+from .account_actions import AccountActions
+from .binance.gateway import BinanceGateway, connect_gateway
+from .binance.user_stream import BinanceUserStream
+from .clock import SystemClock
+from .driver import Driver, Notice
+from .errors import ExchangeError
+from .exchange_info import ExchangeInfoCache
+from .gates import Gates
+from .gathering import Gatherer, Problem
+from .recovery import clear_orphans, external_positions, restore
+from .settings_loader import Credentials, Urls
+from .threads import ThreadRuntime
+
+if TYPE_CHECKING:
+    from requests.adapters import BaseAdapter
+
+    from .ports import Clock
+
+RESYNC_S = 600.0
+"""How often the exchange's clock is measured again: ordinary clocks drift some 50 ms in that time."""
+
+
+class AccountInUse(BracketeerError):  # noqa: N818 - reads as the fact it states
+    """Another process on this machine manages the account."""
+
+    default_code = "account_in_use"
+
+
+@dataclass
+class Session:
+    """The running parts. Made by `open_session`, ended by `close`."""
+
+    settings: Settings
+    journal: AuditLogger
+    gateway: BinanceGateway
+    tracker: RequestWeightTracker
+    runtime: ThreadRuntime
+    driver: Driver
+    gatherer: Gatherer
+    actions: AccountActions
+    formatter: PriceFormatter
+    _closing: ExitStack
+
+    def close(self) -> None:
+        """Stop the stream and the workers, write the last lines, release the locks."""
+        self._closing.close()
+
+
+def open_session(
+    credentials: Credentials,
+    urls: Urls,
+    settings: Settings,
+    on_notice: Callable[[Notice], None],
+    clock: Clock | None,
+    adapter: BaseAdapter | None,
+) -> Session:
+    """Start. What fails on the way is undone, and put on record once there is a record.
+
+    Raises:
+        BracketeerError: `account_in_use`, audit errors, and, while no position of ours is open, exchange errors.
+    """
+    clock = clock or SystemClock()
+    redactor = Redactor([credentials.api_key, credentials.api_secret])
+    with ExitStack() as undo:
+        undo.enter_context(_account_lock(credentials.api_key, urls.rest))
+        states: list[State] = []
+        journal = AuditLogger(
+            settings.audit_log_dir,
+            now_us=clock.now_us,
+            fsync=settings.audit_fsync,
+            max_bytes=settings.audit_max_bytes,
+            redactor=redactor,
+            owner={"account": fingerprint(credentials.api_key, urls.rest)},
+            checkpoint_state=lambda: states[0] if states else State(),
+        )
+        opened = journal.open()
+        undo.callback(journal.close)
+        state = restore(opened)
+        states.append(state)
+        try:
+            session = _connect(credentials, urls, settings, on_notice, clock, adapter, redactor, journal, state, undo)
+        except BracketeerError as error:
+            journal.log_event("start_failed", "start", error=str(error), error_code=error.code)
+            raise
+        session._closing = undo.pop_all()  # noqa: SLF001 - its own constructor
+        return session
+
+
+def fingerprint(api_key: str, base_url: str) -> str:
+    """A name for (account, venue) that tells nothing about the key."""
+    return hashlib.sha256(f"{api_key}@{base_url.rstrip('/')}".encode()).hexdigest()[:16]
+
+
+def _connect(
+    credentials: Credentials,
+    urls: Urls,
+    settings: Settings,
+    on_notice: Callable[[Notice], None],
+    clock: Clock,
+    adapter: BaseAdapter | None,
+    redactor: Redactor,
+    journal: AuditLogger,
+    state: State,
+    undo: ExitStack,
+) -> Session:
+    gateway_time: Callable[[], int] = clock.now_ms  # until the exchange's clock is known
+    tracker = RequestWeightTracker(
+        now_ms=lambda: gateway_time(),
+        warning_threshold=settings.rate_limit_warning_threshold,
+        hard_threshold=settings.rate_limit_hard_threshold,
+    )
+    gateway = connect_gateway(
+        credentials.api_key,
+        credentials.api_secret,
+        urls.rest,
+        settings,
+        clock,
+        tracker,
+        redactor,
+        audit=journal,
+        adapter=adapter,
+    )
+    undo.callback(gateway.close)
+    gateway_time = gateway.exchange_now_ms
+    runtime = ThreadRuntime(gateway.exchange_now_ms)
+    stream = None
+    if settings.user_stream:
+        stream = BinanceUserStream(
+            gateway, urls.stream, clock, on_problem=lambda code, text: _note(journal, code, text)
+        )
+    driver = Driver(
+        state,
+        journal,
+        gateway,
+        runtime,
+        renew_stream=stream.renew if stream else lambda: None,
+        on_notice=on_notice,
+    )
+    rules = ExchangeInfoCache(
+        gateway.instruments,
+        clock.now_ms,
+        settings.exchange_info_cache_hours,
+        on_limits=tracker.update_limits,
+        on_warning=lambda text: _note(journal, "rules_stale", text),
+    )
+    gates = Gates(journal, tracker)
+    runtime.start(driver.alarm, driver.problem)
+    undo.callback(runtime.stop)
+    undo.callback(lambda: driver.abandon_tickets(BracketeerError("the manager was closed", code="closed")))
+    _take_over(gateway, driver, journal, state, settings, urls.rest, gates)
+    if stream is not None:
+        stream.start(lambda event: driver.handle(event, inline=False))
+        undo.callback(stream.stop)
+    undo.callback(_resync_regularly(gateway, driver))
+    return Session(
+        settings=settings,
+        journal=journal,
+        gateway=gateway,
+        tracker=tracker,
+        runtime=runtime,
+        driver=driver,
+        gatherer=Gatherer(gateway, rules, runtime, settings.policy, gates.all()),
+        actions=AccountActions(gateway, driver, journal),
+        formatter=PriceFormatter(lambda symbol: _known(rules, symbol)),
+        _closing=ExitStack(),
+    )
+
+
+def _take_over(
+    gateway: BinanceGateway,
+    driver: Driver,
+    journal: AuditLogger,
+    state: State,
+    settings: Settings,
+    venue: str,
+    gates: Gates,
+) -> None:
+    """Protect what is open first, look around second.
+
+    While a position of ours is open a start never gives up: the engine goes on asking (design: recovery).
+    """
+    must_run = bool(state.brackets)
+    with _tolerating(must_run, journal):
+        gateway.synchronise_clock()
+    driver.handle(
+        EngineStarted(at_ms=gateway.exchange_now_ms(), policy=settings.policy, version=__version__, venue=venue),
+        inline=False,
+    )
+    with _tolerating(must_run, journal):
+        gates.hedge_mode = gateway.hedge_mode()
+        orphans = clear_orphans(gateway, driver)
+        external = external_positions(gateway, driver.read())
+        if orphans or external:
+            journal.log_event(
+                "account_found", "start", data={"external_positions": external, "orphan_symbols": orphans}
+            )
+
+
+class _tolerating:  # noqa: N801 - used as a statement
+    """Keep a failure of the exchange on record instead of stopping, where stopping would leave a position alone."""
+
+    def __init__(self, tolerate: bool, journal: AuditLogger) -> None:
+        self._tolerate, self._journal = tolerate, journal
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
+        if isinstance(error, ExchangeError) and self._tolerate:
+            _note(self._journal, "start_degraded", str(error))
+            return True
+        return False
+
+
+def _account_lock(api_key: str, base_url: str) -> ExclusiveLock:
+    folder = Path(tempfile.gettempdir()) / f"bracketeer-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    lock = ExclusiveLock(folder / f"{fingerprint(api_key, base_url)}.lock", {"venue": base_url})
+    try:
+        lock.acquire()
+    except LockHeld as error:
+        holder = error.holder
+        raise AccountInUse(
+            f"process {holder.get('pid', '?')} (since {holder.get('since', '?')}) already manages this account; "
+            "two managers would fight over it: stop that one first, or send the signal through it",
+            **holder,
+        ) from None
+    return lock
+
+
+def _resync_regularly(gateway: BinanceGateway, driver: Driver) -> Callable[[], None]:
+    """Measure the exchange's clock now and then, on a thread of its own; what comes back ends it."""
+    ended = threading.Event()
+
+    def work() -> None:
+        while not ended.wait(RESYNC_S):
+            try:
+                gateway.synchronise_clock()
+            except ExchangeError as error:
+                driver.problem(error)
+
+    thread = threading.Thread(target=work, name="bracketeer-clock", daemon=True)
+    thread.start()
+
+    def stop() -> None:
+        ended.set()
+        thread.join()
+
+    return stop
+
+
+def _note(journal: AuditLogger, event_type: str, text: str) -> None:
+    with suppress(BracketeerError):
+        journal.log_event(event_type, "note", error=text)
+
+
+def _known(rules: ExchangeInfoCache, symbol: str) -> Instrument:
+    instrument = rules.rules(symbol)
+    if instrument is None:
+        raise UnknownSymbol(f"the exchange does not list {symbol}", code=DenialCode.UNKNOWN_SYMBOL.value)
+    return instrument
+
+
+__all__ = ["AccountInUse", "Problem", "Session", "fingerprint", "open_session"]

@@ -1,0 +1,78 @@
+"""The production runtime: a pool of workers and one alarm thread."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+from .ticket import Ticket
+
+WORKERS = 32
+"""Enough that protection of one symbol never queues behind the timeouts of others."""
+ALARM_IDLE_S = 1.0
+
+
+class ThreadRuntime:
+    """Real threads. `now_ms` is the exchange's clock as we estimate it: alarms are set on it."""
+
+    def __init__(self, now_ms: Callable[[], int], *, workers: int = WORKERS) -> None:
+        self._now_ms = now_ms
+        self._pool = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="bracketeer")
+        self._changed = threading.Condition()
+        self._alarm_at_ms: int | None = None
+        self._stopping = False
+        self._on_alarm: Callable[[], None] = lambda: None
+        self._on_problem: Callable[[BaseException], None] = lambda _: None
+        self._thread = threading.Thread(target=self._run_alarms, name="bracketeer-alarm", daemon=True)
+
+    def start(self, on_alarm: Callable[[], None], on_problem: Callable[[BaseException], None]) -> None:
+        """Start the alarm thread."""
+        self._on_alarm, self._on_problem = on_alarm, on_problem
+        self._thread.start()
+
+    def spawn(self, task: Callable[[], None]) -> None:
+        """Run a task on a worker; after `stop` it is dropped, as a crash would drop it: the journal knows of it."""
+        with self._changed:
+            if not self._stopping:
+                self._pool.submit(self._guarded, task)
+
+    def wait(self, ticket: Ticket) -> None:
+        """Block the calling thread."""
+        ticket.wait()
+
+    def set_alarm(self, at_ms: int | None) -> None:
+        """Move the alarm."""
+        with self._changed:
+            if at_ms != self._alarm_at_ms:
+                self._alarm_at_ms = at_ms
+                self._changed.notify()
+
+    def stop(self) -> None:
+        """End the alarm thread and wait for running tasks; each is bounded by the transport's timeouts."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify()
+        if self._thread.is_alive():
+            self._thread.join()
+        self._pool.shutdown(wait=True)
+
+    def _guarded(self, task: Callable[[], None]) -> None:
+        try:
+            task()
+        except BaseException as problem:  # noqa: BLE001 - a worker must not die unseen (failure mode 24)
+            self._on_problem(problem)
+
+    def _run_alarms(self) -> None:
+        while True:
+            with self._changed:
+                if self._stopping:
+                    return
+                at_ms = self._alarm_at_ms
+                remaining_ms = ALARM_IDLE_S * 1000 if at_ms is None else at_ms - self._now_ms()
+                if at_ms is None or remaining_ms > 0:
+                    # The idle bound also covers a step of the exchange's clock estimate.
+                    self._changed.wait(min(remaining_ms / 1000, ALARM_IDLE_S))
+                    continue
+                self._alarm_at_ms = None
+            self.spawn(self._on_alarm)
