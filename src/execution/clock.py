@@ -1,0 +1,123 @@
+"""Time: this machine's clock, and the exchange's as seen from here.
+
+Every signed request carries a timestamp that the exchange compares with its own clock (binance-usdm.md §2.1):
+at most 1000 ms ahead, at most `recvWindow` behind. So the exchange's clock is measured, with a bound on the
+error.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+
+from .errors import ExchangeError
+from .ports import Clock
+
+SAMPLES: Final = 3
+"""Questions per measurement. The quickest one wins: queues only ever add delay, so it bounds the error
+best."""
+
+
+class SystemClock:
+    """The real one (`ports.Clock`)."""
+
+    def now_ms(self) -> int:
+        """Wall clock, ms since the epoch, UTC."""
+        return time.time_ns() // 1_000_000
+
+    def now_us(self) -> int:
+        """Wall clock, µs since the epoch, UTC."""
+        return time.time_ns() // 1_000
+
+    def monotonic(self) -> float:
+        """Seconds on a clock that never steps."""
+        return time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        """Block the calling thread."""
+        time.sleep(seconds)
+
+
+class _Reading(msgspec.Struct, frozen=True):
+    """One measurement: the exchange said `exchange_ms` when our monotonic clock stood at `monotonic_s`,
+    within `error_ms` either way."""
+
+    exchange_ms: float
+    monotonic_s: float
+    error_ms: float
+
+
+class ExchangeClock:
+    """The exchange's clock as we estimate it, good to half a round trip.
+
+    Between measurements it runs on the monotonic clock, so that a step of this machine's wall clock (NTP, a
+    person) moves none of our timestamps. Before the first measurement it believes the wall clock.
+
+    Safe for threads. `ask` returns the exchange's time in ms (`GET /fapi/v1/time`) and may raise; then the
+    previous estimate stands.
+    """
+
+    def __init__(self, clock: Clock, ask: Callable[[], int], *, samples: int = SAMPLES) -> None:
+        self._clock = clock
+        self._ask = ask
+        self._samples = samples
+        self._lock = threading.Lock()
+        self._measured = 0
+        self._reading = _Reading(float(clock.now_ms()), clock.monotonic(), float("inf"))
+
+    @property
+    def error_ms(self) -> float:
+        """The bound on the estimate's error when it was made: half the round trip; infinite before."""
+        return self._reading.error_ms
+
+    @property
+    def age_s(self) -> float:
+        """Seconds since the estimate was made. Quartz drifts by some 50 ms per 1000 s at worst."""
+        return self._clock.monotonic() - self._reading.monotonic_s
+
+    def now_ms(self) -> int:
+        """The exchange's clock now, ms since the epoch."""
+        reading = self._reading  # one attribute read: never half of an old and half of a new one
+        return int(reading.exchange_ms + (self._clock.monotonic() - reading.monotonic_s) * 1000)
+
+    def monotonic(self) -> float:
+        """Seconds on a clock that never steps."""
+        return self._clock.monotonic()
+
+    def synchronise(self) -> None:
+        """Measure the offset anew. Callers that come while a measurement runs share it and return with it.
+
+        Raises:
+            ExchangeError: no sample succeeded.
+        """
+        seen = self._measured
+        with self._lock:
+            if self._measured != seen:
+                return  # it was done while we waited
+            self._reading = min(self._take_samples(), key=lambda reading: reading.error_ms)
+            self._measured += 1
+
+    def _take_samples(self) -> list[_Reading]:
+        readings: list[_Reading] = []
+        for _ in range(self._samples):
+            try:
+                readings.append(self._sample())
+            except ExchangeError:
+                if not readings:
+                    raise  # one is enough, none is not
+                break
+        return readings
+
+    def _sample(self) -> _Reading:
+        asked_s = self._clock.monotonic()
+        exchange_ms = self._ask()
+        answered_s = self._clock.monotonic()
+        return _Reading(
+            exchange_ms=exchange_ms + 0.5,  # the exchange cuts to whole ms: on average half of one is missing
+            monotonic_s=(asked_s + answered_s) / 2,
+            error_ms=(answered_s - asked_s) * 500,
+        )
