@@ -1,0 +1,77 @@
+"""Questions and idempotent settings: what may be asked again. Orders never come through here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from ...core.outcome import OutcomeKind
+from ...core.retry import RetryAudit, retry_with_backoff
+from ..errors import Banned, ClockSkewed, ExchangeError, ExchangeUnreachable, RateLimited
+from .client import Client, Reply
+
+Meaning = TypeVar("Meaning")
+
+
+class Asker:
+    """Asks the exchange, repeating what may be repeated."""
+
+    def __init__(
+        self,
+        client: Client,
+        sleep: Callable[[float], None],
+        *,
+        max_retries: int,
+        initial_delay_s: float,
+        retryable: Callable[[Exception], bool],
+        audit: RetryAudit | None = None,
+    ) -> None:
+        self.client = client
+        self._sleep = sleep
+        self._max_retries = max_retries
+        self._initial_delay_s = initial_delay_s
+        self._retryable = retryable
+        self._audit = audit
+
+    def ask(self, call: Callable[..., Reply], translate: Callable[[Any], Meaning], **parameters: object) -> Meaning:
+        """The meaning of one answer.
+
+        Raises:
+            ExchangeError: there is none, patience included.
+        """
+
+        def once() -> Meaning:
+            try:
+                return call(**parameters).read(translate)
+            except ClockSkewed:
+                self.client.clock.synchronise()  # then the next attempt carries a better timestamp
+                raise
+
+        patiently = retry_with_backoff(
+            max_retries=self._max_retries,
+            initial_delay=self._initial_delay_s,
+            sleep=self._sleep,
+            retryable=self._retryable,
+            audit=self._audit,
+            operation=getattr(call, "__name__", "ask"),
+        )
+        return patiently(once)()
+
+
+def is_transient(error: BaseException) -> bool:
+    """Whether the same question may well be answered a moment later: nothing came, or our clock was off."""
+    return isinstance(error, ExchangeUnreachable | ClockSkewed)
+
+
+def is_worth_waiting(error: BaseException) -> bool:
+    """The same, for calls that can afford to wait until a rate window is over. A ban is never waited out
+    here."""
+    if isinstance(error, Banned):
+        return False
+    if isinstance(error, RateLimited) or is_transient(error):
+        return True
+    return isinstance(error, ExchangeError) and _proven_transient(error)
+
+
+def _proven_transient(error: ExchangeError) -> bool:
+    return error.failure.kind is OutcomeKind.REFUSED and error.failure.resend_ms is not None

@@ -1,0 +1,196 @@
+"""What became of an order, and the snapshot of a symbol (binance-usdm.md §4.7, §8.1, §10.2).
+
+A question that failed says nothing about what was asked: it becomes `LookUpFailed`, never "not there".
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any, Final
+
+from ...core.commands import LookUpOrder, LookUpSymbol
+from ...core.events import AlgoUpdated, LookUpFailed, OrderNotFound, OrderUpdated, SymbolSnapshot, TradeRow
+from ...core.outcome import Failure, OutcomeKind
+from ...core.values import ZERO, AlgoStatus, PositionSide
+from ..errors import ExchangeError, ExchangeRefused
+from .asking import Asker
+from .orders import NO_SUCH_ORDER
+from .rest_messages import (
+    WireAlgoOrder,
+    WireTrade,
+    read_algo_order,
+    read_algo_orders,
+    read_order,
+    read_orders,
+    read_positions,
+    read_trades,
+)
+
+Found = OrderUpdated | AlgoUpdated
+Answer = Found | OrderNotFound | LookUpFailed
+
+TRADES_PAGE: Final = 1000
+"""Most rows one userTrades answer holds."""
+
+TRADES_WINDOW_MS: Final = 7 * 86_400_000
+"""Widest time window of userTrades (§3.2)."""
+
+TRADES_KEPT_MS: Final = 89 * 86_400_000
+"""How far back userTrades reaches: three months (§3.2), of which the shortest are counted."""
+
+TRADES_PAGES_MAX: Final = 50
+
+
+def look_up_order(asker: Asker, command: LookUpOrder) -> list[Answer]:
+    """Ask about one order of ours. "Not found" is dated with the instant before the first question."""
+    asked_at_ms = asker.client.clock.now_ms()
+    find = _find_algo if command.algo else _find_normal
+    try:
+        found = find(asker, command)
+    except ExchangeError as error:
+        return [
+            LookUpFailed(
+                at_ms=asker.client.clock.now_ms(),
+                failure=error.failure,
+                client_order_id=command.client_order_id,
+                symbol=command.symbol,
+                algo=command.algo,
+            )
+        ]
+    if found:
+        return list(found)
+    return [
+        OrderNotFound(
+            at_ms=asker.client.clock.now_ms(),
+            client_order_id=command.client_order_id,
+            asked_at_ms=asked_at_ms,
+            algo=command.algo,
+        )
+    ]
+
+
+def look_up_symbol(asker: Asker, command: LookUpSymbol) -> SymbolSnapshot | LookUpFailed:
+    """Take one snapshot: position, both stores of open orders and, where asked for, the trades. One failed
+    part fails the whole."""
+    client, symbol = asker.client, command.symbol
+    requested_at_ms = client.clock.now_ms()
+    try:
+        positions = asker.ask(client.get_position_risk, read_positions, symbol=symbol)
+        normal = asker.ask(client.get_orders, read_orders, symbol=symbol)
+        algo = asker.ask(client.get_open_algo_orders, read_algo_orders, symbol=symbol)
+        trades = None
+        if command.trades_since_ms is not None:
+            trades = trades_since(asker, symbol, command.trades_since_ms, now_ms=requested_at_ms)
+    except ExchangeError as error:
+        return LookUpFailed(at_ms=client.clock.now_ms(), failure=error.failure, symbol=symbol)
+    held = [row for row in positions if row.symbol == symbol and row.position_amt != ZERO]
+    amounts: dict[PositionSide, Decimal] = {row.position_side: row.position_amt for row in held}
+    return SymbolSnapshot(
+        at_ms=client.clock.now_ms(),
+        symbol=symbol,
+        requested_at_ms=requested_at_ms,
+        amounts=amounts,
+        entry_prices={row.position_side: row.entry_price for row in held},
+        orders=(*(row.resting() for row in normal), *(row.resting() for row in algo)),
+        trades=trades,
+    )
+
+
+def trades_since(asker: Asker, symbol: str, since_ms: int, *, now_ms: int) -> tuple[TradeRow, ...]:
+    """All trades of a symbol from an instant until now.
+
+    By time as far as the first trade, because a time window is narrow and keeps only its oldest rows (§3.2);
+    from there on by trade id.
+    """
+    start_ms = max(since_ms, now_ms - TRADES_KEPT_MS)
+    while True:
+        last_window = start_ms + TRADES_WINDOW_MS > now_ms
+        end = {} if last_window else {"endTime": start_ms + TRADES_WINDOW_MS - 1}
+        page = _trades(asker, symbol, startTime=start_ms, **end)
+        if page or last_window:
+            break
+        start_ms += TRADES_WINDOW_MS
+    rows = page
+    complete = last_window and len(page) < TRADES_PAGE
+    for _ in range(TRADES_PAGES_MAX):
+        if complete:
+            return tuple(row.row() for row in rows)
+        page = _trades(asker, symbol, fromId=rows[-1].id + 1)
+        rows = rows + page
+        complete = len(page) < TRADES_PAGE
+    raise ExchangeError(
+        Failure(kind=OutcomeKind.UNKNOWN, text=f"more than {TRADES_PAGE * TRADES_PAGES_MAX} trades of {symbol}")
+    )
+
+
+def _trades(asker: Asker, symbol: str, **bounds: int) -> list[WireTrade]:
+    return asker.ask(asker.client.get_account_trades, read_trades, symbol=symbol, limit=TRADES_PAGE, **bounds)
+
+
+def _find_normal(asker: Asker, command: LookUpOrder) -> list[Found]:
+    try:
+        return [_order(asker, command, origClientOrderId=command.client_order_id)]
+    except ExchangeRefused as error:
+        if error.exchange_code == NO_SUCH_ORDER:
+            return []
+        raise
+
+
+def _order(asker: Asker, command: LookUpOrder, **key: str | int) -> OrderUpdated:
+    """The normal order under a key, under the client id we asked for: a triggered order's equals its algo id
+    (§4.5)."""
+    client = asker.client
+
+    def translate(raw: Any) -> OrderUpdated:
+        return read_order(raw).updated(at_ms=client.clock.now_ms(), client_order_id=command.client_order_id)
+
+    return asker.ask(client.query_order, translate, symbol=command.symbol, **key)
+
+
+def _find_algo(asker: Asker, command: LookUpOrder) -> list[Found]:
+    """The conditional order, and before it the ordinary one it became: who reads in order knows the fill
+    first."""
+    found = _algo_order(asker, command)
+    if found is None:
+        return []
+    row, algo = found
+    if row.became is None and algo.status not in (AlgoStatus.TRIGGERED, AlgoStatus.FINISHED):
+        return [algo]
+    key: dict[str, str | int] = (
+        {"orderId": row.became} if row.became is not None else {"origClientOrderId": command.client_order_id}
+    )
+    try:
+        return [_order(asker, command, **key), algo]
+    except ExchangeRefused as error:
+        # An unfilled order is forgotten after three days (§3.2); before that, a read may lag behind the
+        # trigger.
+        forgotten = algo.status is AlgoStatus.FINISHED and row.actual_qty == ZERO
+        if error.exchange_code == NO_SUCH_ORDER and forgotten:
+            return [algo]
+        raise
+
+
+def _algo_order(asker: Asker, command: LookUpOrder) -> tuple[WireAlgoOrder, AlgoUpdated] | None:
+    """By id, then in the open list, then in the full one: -2013 by id was seen for orders that were open
+    (§4.7)."""
+    client = asker.client
+
+    def translate(row: WireAlgoOrder) -> tuple[WireAlgoOrder, AlgoUpdated]:
+        return row, row.updated(at_ms=client.clock.now_ms())
+
+    def pick(raw: Any) -> tuple[WireAlgoOrder, AlgoUpdated] | None:
+        rows = (row for row in read_algo_orders(raw) if row.client_algo_id == command.client_order_id)
+        return next((translate(row) for row in rows), None)
+
+    try:
+        return asker.ask(
+            client.query_algo_order,
+            lambda raw: translate(read_algo_order(raw)),
+            clientAlgoId=command.client_order_id,
+        )
+    except ExchangeRefused as error:
+        if error.exchange_code != NO_SUCH_ORDER:
+            raise
+    return asker.ask(client.get_open_algo_orders, pick, symbol=command.symbol) or asker.ask(
+        client.get_all_algo_orders, pick, symbol=command.symbol
+    )

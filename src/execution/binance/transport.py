@@ -1,0 +1,144 @@
+"""The HTTP session, and the proof whether a request left this machine.
+
+The question "did anything leave?" decides whether an order may be sent again (binance-usdm.md §8), and
+exception types alone cannot answer it: a TLS error can come from the handshake or from the middle of an
+answer. So our connections mark what fails inside `connect()`, which is before the first byte of any request.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+from typing import Final
+
+import requests
+import urllib3
+from requests.adapters import BaseAdapter, HTTPAdapter
+
+POOL_SIZE: Final = 16
+"""Connections kept. Both protective orders, their look-ups and the polls of several symbols go out at the
+same time."""
+
+IDLE_LIMIT_S: Final = 30.0
+"""A pooled connection idle for longer is not trusted. A server may close an idle connection at the very
+moment we write to it; that order's fate is then unknown, and finding out costs more than a new handshake. The
+pool itself drops a connection whose end has already arrived; this narrows what is left."""
+
+
+class NeverConnected(urllib3.exceptions.NewConnectionError):
+    """`connect()` failed: no byte of a request has left."""
+
+
+class _MarkedConnection(urllib3.connection.HTTPConnection):
+    """A connection that marks failures of its connect phase and is not reused after a long silence.
+
+    Its parent sets TCP_NODELAY, so a small request is not held back.
+    """
+
+    _used_s = 0.0
+
+    def connect(self) -> None:
+        try:
+            super().connect()
+        except Exception as error:
+            raise NeverConnected(self, type(error).__name__) from error
+
+    @property
+    def is_connected(self) -> bool:
+        return time.monotonic() - self._used_s < IDLE_LIMIT_S and super().is_connected
+
+    def getresponse(self) -> urllib3.response.HTTPResponse:  # type: ignore[override] # as urllib3 does
+        response = super().getresponse()
+        self._used_s = time.monotonic()
+        return response
+
+
+class _MarkedTlsConnection(_MarkedConnection, urllib3.connection.HTTPSConnection):
+    """The same over TLS: `connect()` ends with the handshake."""
+
+
+class _Pool(urllib3.HTTPConnectionPool):
+    ConnectionCls = _MarkedConnection
+
+
+class _TlsPool(urllib3.HTTPSConnectionPool):
+    ConnectionCls = _MarkedTlsConnection
+
+
+class PooledAdapter(HTTPAdapter):
+    """Connections shared by all threads; no retries of its own, and never a redirect followed (see
+    `new_session`)."""
+
+    def __init__(self) -> None:
+        super().__init__(pool_connections=2, pool_maxsize=POOL_SIZE, max_retries=0, pool_block=False)
+
+    def init_poolmanager(self, *args: object, **kwargs: object) -> None:
+        super().init_poolmanager(*args, **kwargs)  # type: ignore[arg-type, no-untyped-call, unused-ignore]
+        self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
+
+
+def new_session(adapter: BaseAdapter | None = None) -> requests.Session:
+    """A private session over `adapter`, by default over real sockets.
+
+    The environment is not trusted: a `.netrc` or a proxy variable must not change where signed requests go.
+    """
+    session = requests.Session()
+    session.trust_env = False
+    chosen = adapter if adapter is not None else PooledAdapter()
+    session.mount("https://", chosen)
+    session.mount("http://", chosen)
+    return session
+
+
+def never_left(error: BaseException) -> bool:
+    """Whether a failure of `Session.request` proves that no byte of the request left.
+
+    `requests` wraps what `urllib3` raised, at different depths; so the whole chain is searched. Whatever is
+    not proven counts as sent, the reuse of a connection that the server had closed included.
+    """
+    queue: list[object] = [error]
+    seen: set[int] = set()
+    while queue:
+        link = queue.pop()
+        if not isinstance(link, BaseException) or id(link) in seen:
+            continue
+        seen.add(id(link))
+        if isinstance(
+            link, NeverConnected | urllib3.exceptions.NewConnectionError | requests.exceptions.ConnectTimeout
+        ):
+            return True
+        queue += [link.__cause__, link.__context__, getattr(link, "reason", None), *link.args]
+    return False
+
+
+def describe(error: BaseException) -> str:
+    """A failure in words that carry no URL: the texts of `requests` contain the signed one."""
+    names: list[str] = []
+    link: BaseException | None = error
+    while link is not None and len(names) < 6:  # deeper than `requests` and `urllib3` ever wrap
+        if type(link).__name__ not in names:
+            names.append(type(link).__name__)
+        inner = (getattr(link, "reason", None), *reversed(link.args), link.__cause__)
+        link = next((cause for cause in inner if isinstance(cause, BaseException)), None)
+    return " < ".join(names)
+
+
+class _WithoutQuery(logging.Filter):
+    """Cuts query strings out of log records: signed requests carry everything in the query."""
+
+    _QUERY = re.compile(r"\?[^\s'\"]+")
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.msg, record.args = self._QUERY.sub("?***", record.getMessage()), None
+        return True
+
+
+_without_query = _WithoutQuery()
+
+
+def quiet_http_logs() -> None:
+    """Keep signed URLs out of the log lines of `urllib3`, whatever level somebody sets. May be called
+    again."""
+    for name in ("urllib3.connectionpool", "urllib3.util.retry"):
+        logging.getLogger(name).addFilter(_without_query)
