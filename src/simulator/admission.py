@@ -1,0 +1,101 @@
+"""May this order enter? Everything that can refuse an order before it touches the book."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from . import filters
+from .accounts import TAKER_RATE, Account
+from .decimals import ZERO, money
+from .errors import Code, refusal
+from .markets import Market, opposite
+from .orders import Order, OrderTicket
+from .positions import Position
+from .profiles import ReduceOnlyConflict
+from .venue import Venue
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """An order that may enter: its final quantity, and resting orders that must make room for it."""
+
+    quantity: Decimal
+    reduce_only: bool
+    displaced: tuple[Order, ...] = ()
+
+
+def is_closing_side(side: str, position_side: str, amount: Decimal) -> bool:
+    """Tell whether an order on this side makes a leg smaller (``binance-usdm.md §12.2``)."""
+    if position_side != "BOTH":
+        return (side, position_side) in {("SELL", "LONG"), ("BUY", "SHORT")}
+    return amount > 0 if side == "SELL" else amount < 0
+
+
+def check_position_side(account: Account, position_side: str) -> None:
+    """Check that the position side fits the account's mode (-4061)."""
+    if (position_side != "BOTH") is not account.is_hedge_mode:
+        raise refusal(Code.POSITION_SIDE_MISMATCH)
+
+
+def admit(venue: Venue, account: Account, ticket: OrderTicket) -> Admitted:
+    """Check an order against the account and the market; filters on its numbers are checked already."""
+    market = venue.market(ticket.symbol)
+    check_position_side(account, ticket.position_side)
+    if (ticket.symbol, ticket.client_order_id) in account.orders.open_by_client_id:
+        raise refusal(Code.DUPLICATE_CLIENT_ID)
+    if len(account.orders.open_per_symbol.get(ticket.symbol, ())) >= market.instrument.max_open_orders:
+        raise refusal(Code.MAX_OPEN_ORDERS)
+    is_market = ticket.order_type == "MARKET"
+    if is_market:
+        filters.check_counter_price(market, ticket.side)
+    leg = account.position(ticket.symbol, ticket.position_side)
+    admitted = _reduce(venue, account, ticket, leg)
+    if not admitted.reduce_only:
+        price = market.mark if is_market else ticket.price
+        filters.check_notional(market.instrument, ticket.quantity, price)
+        _check_margin(venue, account, ticket, leg, market)
+    return admitted
+
+
+def _reduce(venue: Venue, account: Account, ticket: OrderTicket, leg: Position) -> Admitted:
+    """Apply the reduce-only rules: refuse, shrink silently, or displace (``binance-usdm.md §12.2, §12.3``)."""
+    is_hedge_close = ticket.position_side != "BOTH" and is_closing_side(ticket.side, ticket.position_side, ZERO)
+    if not ticket.reduce_only and not is_hedge_close:
+        return Admitted(ticket.quantity, reduce_only=False)
+    size = abs(leg.amount)
+    if not size or not is_closing_side(ticket.side, ticket.position_side, leg.amount):
+        raise refusal(Code.REDUCE_ONLY)
+    taken = account.orders.reducing_quantity.get((ticket.symbol, ticket.side, ticket.position_side), ZERO)
+    free = size - taken
+    if is_hedge_close and ticket.quantity > free and not ticket.close_position:
+        raise refusal(Code.REDUCE_ONLY)
+    if free > ZERO:
+        return Admitted(min(ticket.quantity, free), reduce_only=True)
+    return Admitted(min(ticket.quantity, size), reduce_only=True, displaced=_displace(venue, account, ticket))
+
+
+def _displace(venue: Venue, account: Account, ticket: OrderTicket) -> tuple[Order, ...]:
+    conflict = venue.switches.reduce_only_conflict
+    if conflict is ReduceOnlyConflict.REFUSE:
+        raise refusal(Code.REDUCE_ONLY)
+    if conflict is ReduceOnlyConflict.REFUSE_4118:
+        raise refusal(Code.REDUCE_ONLY_CONFLICT)
+    resting = account.orders.open_orders(ticket.symbol)
+    return tuple(order for order in resting if order.reduce_only and order.side == ticket.side)
+
+
+def _check_margin(venue: Venue, account: Account, ticket: OrderTicket, leg: Position, market: Market) -> None:
+    """Check -2027 and -2019 for the part of an order that opens or adds."""
+    closes = is_closing_side(ticket.side, ticket.position_side, leg.amount)
+    closing = min(ticket.quantity, abs(leg.amount)) if closes else ZERO
+    opening = ticket.quantity - closing
+    if not opening:
+        return
+    leverage = account.settings_of(ticket.symbol).leverage
+    size_after = opening if closes else abs(leg.amount) + opening
+    if size_after * market.mark > market.instrument.notional_max(leverage):
+        raise refusal(Code.MAX_POSITION)
+    price = ticket.price or market.best(opposite(ticket.side)) or market.mark
+    cost = money(opening * price / leverage) + money(opening * price * TAKER_RATE)
+    freed = venue.margins.position_margin(account, leg) * closing / abs(leg.amount) if closing else ZERO
+    if cost > venue.margins.summary(account).available + freed:
+        raise refusal(Code.MARGIN)

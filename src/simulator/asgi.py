@@ -1,0 +1,122 @@
+"""The sockets' side of the exchange: ASGI application for REST, control plane and streams.
+
+Plain ASGI, because the whole surface is two path prefixes and one stream endpoint; everything runs on one event loop,
+so the exchange is never entered twice at a time.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from .control import handle_control
+from .exchange import LOOPBACK, Exchange, HttpAnswer
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+# Key of the scope extension through which a handler can cut its TCP connection.
+ABORT_EXTENSION = "bracketeer.abort"
+# A reader this far behind is cut off, so that memory stays bounded.
+STREAM_BACKLOG_MAX = 10_000
+
+
+class Application:
+    """One exchange behind HTTP and WebSocket."""
+
+    def __init__(self, exchange: Exchange, latency_ms: int) -> None:
+        self._exchange = exchange
+        # Half of the latency on the way in, half on the way out; events only have a way out.
+        self._half_latency_s = latency_ms / 2000
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        if scope["type"] == "http":
+            await self._serve_http(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await self._serve_stream(scope, receive, send)
+
+    async def _serve_http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        body = await _read_body(receive)
+        method, path = scope["method"], scope["path"]
+        if path.startswith("/sim/"):
+            await _send_answer(send, handle_control(self._exchange, method, path, body))
+            return
+        await self._pause()
+        answer = self._exchange.handle(
+            method,
+            path,
+            scope["query_string"].decode("latin-1"),
+            {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]},
+            body.decode("utf-8", "replace"),
+            scope["client"][0] if scope.get("client") else LOOPBACK,
+        )
+        if answer.delay_ms:
+            await asyncio.sleep(answer.delay_ms / 1000)
+        await self._pause()
+        if answer.is_dropped:
+            await _abort(scope, receive)
+        else:
+            await _send_answer(send, answer)
+
+    async def _pause(self) -> None:
+        if self._half_latency_s:
+            await asyncio.sleep(self._half_latency_s)
+
+    async def _serve_stream(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        await send({"type": "websocket.accept"})
+        loop = asyncio.get_running_loop()
+        outbox: asyncio.Queue[tuple[float, str] | None] = asyncio.Queue()
+
+        def enqueue(text: str) -> None:
+            if outbox.qsize() >= STREAM_BACKLOG_MAX:
+                outbox.put_nowait(None)
+            else:
+                outbox.put_nowait((loop.time() + self._half_latency_s, text))
+
+        hub = self._exchange.venue.streams
+        query = scope["query_string"].decode("latin-1")
+        connection = hub.connect(scope["path"], query, enqueue, lambda: outbox.put_nowait(None))
+        writer = asyncio.create_task(_write_stream(outbox, send))
+        try:
+            while (message := await receive())["type"] == "websocket.receive":
+                hub.receive(connection, message.get("text") or "")
+        finally:
+            hub.disconnect(connection)
+            writer.cancel()
+
+
+async def _write_stream(outbox: asyncio.Queue[tuple[float, str] | None], send: Send) -> None:
+    """Send what is due, in order; None ends the stream."""
+    loop = asyncio.get_running_loop()
+    while (entry := await outbox.get()) is not None:
+        due, text = entry
+        if due > loop.time():
+            await asyncio.sleep(due - loop.time())
+        await send({"type": "websocket.send", "text": text})
+    await send({"type": "websocket.close", "code": 1001})
+
+
+async def _read_body(receive: Receive) -> bytes:
+    body = bytearray()
+    while True:
+        message = await receive()
+        body += message.get("body", b"")
+        if not message.get("more_body"):
+            return bytes(body)
+
+
+async def _send_answer(send: Send, answer: HttpAnswer) -> None:
+    headers = {"content-type": "application/json", "content-length": str(len(answer.body))} | answer.headers
+    raw = [(name.encode(), value.encode()) for name, value in headers.items()]
+    await send({"type": "http.response.start", "status": answer.status, "headers": raw})
+    await send({"type": "http.response.body", "body": answer.body})
+
+
+async def _abort(scope: Scope, receive: Receive) -> None:
+    """Cut the connection without a byte of an answer, and wait until the server has noticed."""
+    scope["extensions"][ABORT_EXTENSION]()
+    while (await receive())["type"] != "http.disconnect":
+        pass

@@ -1,0 +1,47 @@
+"""What differs between the real venue and its demo platform, and the points nobody has confirmed.
+
+Sources: ``binance-usdm.md §7.1`` and ``§13`` for the profiles, ``§16`` for the open points. Every open point is a named
+switch with a default, so that a client can be tried against both readings.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class ReduceOnlyConflict(StrEnum):
+    """What a reduce-only order meets when resting ones already use up the position (``§12.3``, open point 11)."""
+
+    REFUSE = "refuse"  # -2022
+    REFUSE_4118 = "refuse_4118"
+    DISPLACE = "displace"  # the resting orders expire with reason 4
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """One venue: its limits and its stream routing."""
+
+    name: str
+    weight_limit_1m: int
+    orders_limit_10s: int
+    orders_limit_1m: int
+    max_open_orders: int
+    bitcoin_step_size: str
+    bitcoin_take_bound: str
+    # Mainnet delivers private events on /private alone; the demo platform on unrouted paths as well (§1.2).
+    private_events_on_unrouted_paths: bool
+
+
+MAINNET = Profile("mainnet", 2400, 300, 1200, 200, "0.001", "0.05", private_events_on_unrouted_paths=False)
+DEMO = Profile("demo", 6000, 300, 1200, 10_000, "0.0001", "0.30", private_events_on_unrouted_paths=True)
+PROFILES = {profile.name: profile for profile in (MAINNET, DEMO)}
+
+
+@dataclass(frozen=True, slots=True)
+class Switches:
+    """The open points of ``binance-usdm.md §16`` that this exchange has to decide."""
+
+    retry_after_header: bool = True  # point 1
+    close_position_time_in_force: str = "GTE_GTC"  # point 8
+    reduce_only_conflict: ReduceOnlyConflict = ReduceOnlyConflict.REFUSE  # point 11
+    # Point 15: the single query answered -2013 for orders that were open, while the lists showed them.
+    algo_query_is_blind: bool = False

@@ -1,0 +1,54 @@
+"""What was asked of the exchange, for people and tests; nothing secret is kept."""
+
+import json
+from collections import deque
+from typing import TYPE_CHECKING
+
+from .faults import Fault
+from .messages import Row
+from .params import Params
+
+if TYPE_CHECKING:
+    from .exchange import HttpAnswer
+    from .rest.dispatch import RestRequest
+
+REQUESTS_MAX = 5000
+_HIDDEN = frozenset({"signature", "timestamp", "listenkey"})
+
+
+class RequestLog:
+    """The latest requests, oldest first."""
+
+    def __init__(self) -> None:
+        self._rows: deque[Row] = deque(maxlen=REQUESTS_MAX)
+        self.total = 0
+
+    def add(
+        self, now_ms: int, request: "RestRequest", params: Params, answer: "HttpAnswer", fault: Fault | None
+    ) -> None:
+        """Record a request with its outcome, also when the answer never left."""
+        shown = {name: value for name, value in params.sent.items() if name.lower() not in _HIDDEN}
+        row: Row = {
+            "time": now_ms,
+            "method": request.method,
+            "path": request.path,
+            "status": answer.status,
+            "code": _code_of(answer),
+            "params": shown,
+        }
+        if fault is not None:
+            row["fault"] = fault.name.value
+        self._rows.append(row)
+        self.total += 1
+
+    def rows(self) -> list[Row]:
+        """Give the kept rows."""
+        return list(self._rows)
+
+
+def _code_of(answer: "HttpAnswer") -> int | None:
+    """Give the error code of an answer, None when it was no error."""
+    if answer.status < 400:
+        return None
+    code = json.loads(answer.body).get("code")
+    return code if isinstance(code, int) else None

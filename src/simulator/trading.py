@@ -1,0 +1,186 @@
+"""Normal orders: placing, booking executions, cancelling.
+
+The order of events is that of ``binance-usdm.md §10.6``: TRADE_LITE, ORDER_TRADE_UPDATE (NEW), then for each fill
+ACCOUNT_UPDATE and ORDER_TRADE_UPDATE (TRADE).
+"""
+
+from collections.abc import Callable
+from decimal import Decimal
+
+from .accounts import MAKER_RATE, TAKER_RATE, Account
+from .admission import Admitted, admit, is_closing_side
+from .decimals import ZERO, money
+from .errors import Code, refusal
+from .markets import Market
+from .matching import MatchPlan, market_order_limit, match_resting, match_taker
+from .messages import TradeHint
+from .orders import ExpiryReason, Fill, Order, OrderTicket, Status
+from .positions import Position
+from .venue import Venue
+
+
+class Trading:
+    """The order desk of a venue."""
+
+    def __init__(self, venue: Venue) -> None:
+        self._venue = venue
+
+    def place(self, account: Account, ticket: OrderTicket, on_accepted: Callable[[Order], None] | None = None) -> Order:
+        """Admit, match and book an order; a refusal leaves no trace.
+
+        ``on_accepted`` hears of the order before the first event about it.
+        """
+        market = self._venue.market(ticket.symbol)
+        admitted = admit(self._venue, account, ticket)
+        plan = self._match(account, market, ticket, admitted.quantity)
+        order = self._create(account, market, ticket, admitted)
+        if on_accepted is not None:
+            on_accepted(order)
+        self._book(account, market, order, plan, admitted)
+        return order
+
+    @staticmethod
+    def _match(account: Account, market: Market, ticket: OrderTicket, quantity: Decimal) -> MatchPlan:
+        is_market = ticket.order_type == "MARKET"
+        limit = market_order_limit(market, ticket.side) if is_market else ticket.price
+        plan = match_taker(market, ticket.side, quantity, limit, account.api_key)
+        # Both are refused synchronously and not recorded (``binance-usdm.md §5.2``).
+        if ticket.time_in_force == "FOK" and plan.filled < quantity:
+            raise refusal(Code.FOK_REFUSED)
+        if ticket.time_in_force == "GTX" and (plan.executions or plan.self_trades):
+            raise refusal(Code.POST_ONLY_REFUSED)
+        return plan
+
+    def _create(self, account: Account, market: Market, ticket: OrderTicket, admitted: Admitted) -> Order:
+        now_ms = self._venue.now_ms()
+        order = Order(
+            order_id=market.take_order_id(),
+            client_order_id=ticket.client_order_id or self._venue.generate_client_id(),
+            symbol=ticket.symbol,
+            side=ticket.side,
+            order_type=ticket.order_type,
+            quantity=admitted.quantity,
+            price=ticket.price,
+            time_in_force=ticket.time_in_force,
+            position_side=ticket.position_side,
+            reduce_only=admitted.reduce_only,
+            close_position=ticket.close_position,
+            self_trade_prevention=ticket.self_trade_prevention,
+            working_type=ticket.working_type,
+            price_protect=ticket.price_protect,
+            owner=account.api_key,
+            created_ms=now_ms,
+            updated_ms=now_ms,
+            sequence=self._venue.next_sequence(),
+        )
+        account.orders.add(order)
+        return order
+
+    def _book(self, account: Account, market: Market, order: Order, plan: MatchPlan, admitted: Admitted) -> None:
+        hints = [
+            TradeHint(market.take_trade_id(), execution.price, execution.quantity, is_maker=False)
+            for execution in plan.executions
+        ]
+        for hint in hints:
+            self._venue.tell_trade_hint(account, order, hint)
+        self._venue.tell_order(account, order, "NEW")
+        for displaced in admitted.displaced:
+            self._end(account, displaced, Status.EXPIRED, ExpiryReason.REDUCE_ONLY)
+        for maker in plan.self_trades:
+            self._end(account, maker, Status.EXPIRED_IN_MATCH, ExpiryReason.SELF_TRADE)
+        for execution, hint in zip(plan.executions, hints, strict=True):
+            if execution.maker is not None:
+                self._fill_maker(execution.maker, hint.trade_id, execution.quantity)
+            self._fill(account, order, hint)
+        if order.is_open:
+            self._dispose_of_rest(account, market, order)
+
+    def _dispose_of_rest(self, account: Account, market: Market, order: Order) -> None:
+        if order.order_type == "MARKET":
+            self._end(account, order, Status.EXPIRED, ExpiryReason.MARKET_REST)
+        elif order.time_in_force == "IOC":
+            self._end(account, order, Status.EXPIRED, ExpiryReason.IOC_REST)
+        else:
+            market.rest(order)
+
+    def _fill_maker(self, order: Order, trade_id: int, quantity: Decimal) -> None:
+        account = self._venue.accounts[order.owner]
+        hint = TradeHint(trade_id, order.price, quantity, is_maker=True)
+        self._venue.tell_trade_hint(account, order, hint)
+        self._fill(account, order, hint)
+
+    def _fill(self, account: Account, order: Order, hint: TradeHint) -> None:
+        """Book one execution: order, position, wallet, then the two events."""
+        now_ms = self._venue.now_ms()
+        quote = hint.price * hint.quantity
+        commission = money(quote * (MAKER_RATE if hint.is_maker else TAKER_RATE))
+        leg = account.position(order.symbol, order.position_side)
+        was_long = leg.amount > 0
+        realized = leg.apply(order.side, hint.quantity, hint.price, commission, now_ms)
+        account.wallet += realized - commission
+        account.updated_ms = order.updated_ms = now_ms
+        account.orders.execute(order, hint.price, hint.quantity)
+        order.status = Status.PARTIALLY_FILLED if order.remaining else Status.FILLED
+        if not order.remaining:
+            self._venue.markets[order.symbol].unrest(order)
+            account.orders.close(order)
+        fill = Fill(
+            order.symbol, hint.trade_id, order.order_id, order.side, order.position_side, hint.price, hint.quantity,
+            quote, realized, commission, hint.is_maker, now_ms,
+        )  # fmt: skip
+        account.fills.append(fill)
+        self._venue.tell_account(account, leg)
+        self._venue.tell_order(account, order, "TRADE", fill)
+        if not leg.amount or (leg.amount > 0) is not was_long:
+            self._venue.flattened.append((account, leg))
+        self._trim_reduce_only(account, leg)
+
+    def _trim_reduce_only(self, account: Account, leg: Position) -> None:
+        """Cut or expire resting reduce-only orders that exceed the position (``binance-usdm.md §12.3``)."""
+        for side in ("BUY", "SELL"):
+            bound = account.orders.reducing_quantity.get((leg.symbol, side, leg.position_side), ZERO)
+            allowed = abs(leg.amount) if is_closing_side(side, leg.position_side, leg.amount) else ZERO
+            excess = bound - allowed
+            for order in reversed(account.orders.open_orders(leg.symbol)) if excess > ZERO else ():
+                same = order.reduce_only and (order.side, order.position_side) == (side, leg.position_side)
+                if not same or excess <= ZERO:
+                    continue
+                cut = min(excess, order.remaining)
+                excess -= cut
+                if cut == order.remaining:
+                    self._end(account, order, Status.EXPIRED, ExpiryReason.REDUCE_ONLY)
+                else:
+                    account.orders.cut(order, cut)
+                    self._venue.tell_order(account, order, "AMENDMENT")
+
+    def fill_resting(self, market: Market) -> None:
+        """Fill the resting orders that a price move has reached."""
+        for order, quantity in match_resting(market):
+            # An earlier fill of this pass may have cut or ended it.
+            if order.is_open:
+                self._fill_maker(order, market.take_trade_id(), min(quantity, order.remaining))
+
+    def find(self, account: Account, symbol: str, order_id: int | None, client_order_id: str) -> Order | None:
+        """Find an order by id (which wins) or by client id, where the newest of several is taken."""
+        if order_id is not None:
+            return account.orders.by_id.get((symbol, order_id))
+        open_one = account.orders.open_by_client_id.get((symbol, client_order_id))
+        return open_one or account.orders.newest_by_client_id.get((symbol, client_order_id))
+
+    def cancel(self, account: Account, order: Order) -> None:
+        """Cancel an open order."""
+        self._end(account, order, Status.CANCELED, ExpiryReason.NONE)
+
+    def cancel_all(self, account: Account, symbol: str) -> None:
+        """Cancel the open normal orders of a symbol; conditional ones stay (``binance-usdm.md §4.1``)."""
+        for order in account.orders.open_orders(symbol):
+            self.cancel(account, order)
+
+    def _end(self, account: Account, order: Order, status: Status, reason: ExpiryReason) -> None:
+        order.status = status
+        order.expiry_reason = reason
+        order.updated_ms = self._venue.now_ms()
+        self._venue.markets[order.symbol].unrest(order)
+        account.orders.close(order)
+        execution_type = "CANCELED" if status is Status.CANCELED else "EXPIRED"
+        self._venue.tell_order(account, order, execution_type)

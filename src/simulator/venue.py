@@ -1,0 +1,118 @@
+"""The state everything else works on: markets, accounts, ids, time, and the way out for events."""
+
+import random
+from collections.abc import Callable
+from decimal import Decimal
+
+from . import account_messages, messages
+from .accounts import Account, MarginBook
+from .errors import Code, refusal
+from .instruments import Instrument, load_instruments
+from .markets import Market
+from .messages import Row, TradeHint
+from .orders import AlgoOrder, Fill, Order
+from .positions import Position
+from .profiles import Profile, Switches
+from .streams import StreamHub
+
+_ID_LETTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+# Sixteen digits, as on the real venue (``binance-usdm.md §4.3``).
+_FIRST_ALGO_ID = 1_000_000_000_000_001
+
+
+class Clock:
+    """The exchange's clock: an injected source and an offset that a test may turn."""
+
+    def __init__(self, source_ms: Callable[[], int]) -> None:
+        self._source_ms = source_ms
+        self.offset_ms = 0
+
+    def now_ms(self) -> int:
+        """Give the exchange time in milliseconds."""
+        return self._source_ms() + self.offset_ms
+
+
+class Venue:
+    """Markets and accounts of one exchange; single-threaded, no I/O."""
+
+    def __init__(self, profile: Profile, switches: Switches, clock: Clock, ids: random.Random) -> None:
+        self.profile = profile
+        self.switches = switches
+        self.clock = clock
+        self.instruments: dict[str, Instrument] = load_instruments(profile)
+        now_ms = clock.now_ms()
+        self.markets: dict[str, Market] = {
+            symbol: Market(rules, rules.price_start, rules.price_start, now_ms)
+            for symbol, rules in self.instruments.items()
+        }
+        self.accounts: dict[str, Account] = {}
+        self.margins = MarginBook(self.instruments, lambda symbol: self.markets[symbol].mark)
+        self.streams = StreamHub(profile, clock.now_ms, ids)
+        # Legs that an execution brought to zero or beyond; settled after the request or price move that did it.
+        self.flattened: list[tuple[Account, Position]] = []
+        self._ids = ids
+        self._next_algo_id = _FIRST_ALGO_ID
+        self._sequence = 0
+
+    def now_ms(self) -> int:
+        """Give the exchange time in milliseconds."""
+        return self.clock.now_ms()
+
+    def rules(self, symbol: str) -> Instrument:
+        """Give the rules of a symbol; an unknown one is -1121."""
+        if symbol not in self.instruments:
+            raise refusal(Code.SYMBOL)
+        return self.instruments[symbol]
+
+    def market(self, symbol: str) -> Market:
+        """Give the market of a symbol; an unknown one is -1121."""
+        self.rules(symbol)
+        return self.markets[symbol]
+
+    def next_sequence(self) -> int:
+        """Give the next place in the time order of all orders."""
+        self._sequence += 1
+        return self._sequence
+
+    def next_algo_id(self) -> int:
+        """Give the next algo id; these count over all symbols."""
+        self._next_algo_id += 1
+        return self._next_algo_id
+
+    def generate_client_id(self) -> str:
+        """Make up a client id for an order that came without one (``binance-usdm.md §5.4``)."""
+        return "".join(self._ids.choices(_ID_LETTERS, k=22))
+
+    # Events: nothing is built when nobody listens.
+
+    def tell_order(self, account: Account, order: Order, execution_type: str, fill: Fill | None = None) -> None:
+        """Send ORDER_TRADE_UPDATE."""
+        if self.streams.has_listener(account.api_key):
+            self._send(account, messages.order_event(order, execution_type, self.now_ms(), fill))
+
+    def tell_trade_hint(self, account: Account, order: Order, hint: TradeHint) -> None:
+        """Send TRADE_LITE."""
+        if self.streams.has_listener(account.api_key):
+            rules = self.instruments[order.symbol]
+            self._send(account, messages.trade_lite_event(rules, order, hint, self.now_ms()))
+
+    def tell_account(self, account: Account, leg: Position | None, reason: str = "ORDER") -> None:
+        """Send ACCOUNT_UPDATE."""
+        if self.streams.has_listener(account.api_key):
+            mark = self.markets[leg.symbol].mark if leg else Decimal(0)
+            event = account_messages.account_event(account, leg, mark, self.margins, reason, self.now_ms())
+            self._send(account, event)
+
+    def tell_algo(self, account: Account, algo: AlgoOrder) -> None:
+        """Send ALGO_UPDATE."""
+        if self.streams.has_listener(account.api_key):
+            self._send(account, messages.algo_event(algo, self.now_ms()))
+
+    def tell_config(self, account: Account, change: Row) -> None:
+        """Send ACCOUNT_CONFIG_UPDATE."""
+        if self.streams.has_listener(account.api_key):
+            now_ms = self.now_ms()
+            self._send(account, {"e": "ACCOUNT_CONFIG_UPDATE", "E": now_ms, "T": now_ms, **change})
+
+    def _send(self, account: Account, event: Row) -> None:
+        self.streams.publish(account.api_key, event)
