@@ -84,10 +84,6 @@ class ExchangeClock:
         reading = self._reading  # one attribute read: never half of an old and half of a new one
         return int(reading.exchange_ms + (self._clock.monotonic() - reading.monotonic_s) * 1000)
 
-    def monotonic(self) -> float:
-        """Seconds on a clock that never steps."""
-        return self._clock.monotonic()
-
     def synchronise(self) -> None:
         """Measure the offset anew. Callers that come while a measurement runs share it and return with it.
 

@@ -153,7 +153,7 @@ class BinanceGateway:
         1000 s."""
         self._client.clock.synchronise()
 
-    # The listen key, for `BinanceUserStream` (`user_stream.ListenKeys`). Never repeated here: the stream has
+    # The listen key, for `BinanceUserStream` (`user_stream.Account`). Never repeated here: the stream has
     # its own patience.
 
     def open_listen_key(self) -> str:

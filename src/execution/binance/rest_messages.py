@@ -253,7 +253,7 @@ class WireListenKey(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class WireLastPrice(msgspec.Struct, frozen=True):
-    """Answer of `GET /fapi/v1/ticker/price` for one symbol."""
+    """Answer of `GET /fapi/v2/ticker/price` for one symbol."""
 
     price: Decimal
 

@@ -17,6 +17,7 @@ from websockets.sync.client import connect as websocket_connect
 
 from ...core.events import AnyEvent, StreamConnected, StreamLost
 from ..errors import ExchangeError
+from ..ports import Clock
 from .stream_messages import read_message
 from .urls import private_stream_url
 from .wire import UnreadableMessage
@@ -41,8 +42,8 @@ _PING_TIMEOUT_S: Final = 10.0
 _JOIN_TIMEOUT_S: Final = 0.9
 
 
-class ListenKeys(Protocol):
-    """Where listen keys come from: `BinanceGateway` is one."""
+class Account(Protocol):
+    """What the stream needs of the account it listens to: `BinanceGateway` is one."""
 
     def open_listen_key(self) -> str:
         """The account's key, good for 60 min from now."""
@@ -52,16 +53,8 @@ class ListenKeys(Protocol):
         """60 min from now."""
         ...
 
-
-class StreamClock(Protocol):
-    """Exchange time for the events, monotonic time for the waiting."""
-
-    def now_ms(self) -> int:
-        """The exchange's clock."""
-        ...
-
-    def monotonic(self) -> float:
-        """Seconds on a clock that never steps."""
+    def exchange_now_ms(self) -> int:
+        """The exchange's clock, for the events."""
         ...
 
 
@@ -119,15 +112,15 @@ class BinanceUserStream:
 
     def __init__(
         self,
-        keys: ListenKeys,
+        account: Account,
         stream_url: str,
-        clock: StreamClock,
+        clock: Clock,
         *,
         on_problem: Report | None = None,
         connect: Connect = open_socket,
         wait: Callable[[float], bool] | None = None,
     ) -> None:
-        self._keys = keys
+        self._account = account
         self._stream_url = stream_url
         self._clock = clock
         self._on_problem: Report = on_problem if on_problem is not None else _log_problem
@@ -193,18 +186,18 @@ class BinanceUserStream:
 
     def _live_once(self) -> None:
         """From a listen key to the end of its connection."""
-        key = self._keys.open_listen_key()
+        key = self._account.open_listen_key()
         with self._connect(private_stream_url(self._stream_url, key)) as connection:
             with self._lock:
                 self._connection = connection
             reason = "interrupted"
-            self._emit(StreamConnected(at_ms=self._clock.now_ms()))
+            self._emit(StreamConnected(at_ms=self._account.exchange_now_ms()))
             try:
                 reason = self._read(connection)
             finally:
                 with self._lock:
                     self._connection = None
-                self._emit(StreamLost(at_ms=self._clock.now_ms(), reason=reason))
+                self._emit(StreamLost(at_ms=self._account.exchange_now_ms(), reason=reason))
 
     def _read(self, connection: Connection) -> str:
         """Hand on messages until the connection ends; says why it did."""
@@ -233,7 +226,7 @@ class BinanceUserStream:
     def _extend(self) -> float | None:
         """Keep the key alive; says when to do so again, or None when the key is gone."""
         try:
-            self._keys.extend_listen_key()
+            self._account.extend_listen_key()
         except ExchangeError as error:
             if error.exchange_code == LISTEN_KEY_GONE:
                 return None
@@ -244,7 +237,7 @@ class BinanceUserStream:
     def _hand_on(self, data: str | bytes) -> bool:
         """Translate one message and hand its events on; whether it says that the key expired."""
         try:
-            message = read_message(data, at_ms=self._clock.now_ms())
+            message = read_message(data, at_ms=self._account.exchange_now_ms())
         except UnreadableMessage as error:
             self._report(error.code, str(error))
             return False

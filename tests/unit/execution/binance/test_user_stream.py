@@ -45,13 +45,17 @@ EXPIRED_EVENT = {"e": "listenKeyExpired", "E": NOW_MS, "listenKey": KEY}
 
 
 class Keys:
-    """Hands out one listen key; failures are scripted."""
+    """Hands out one listen key; failures are scripted. The exchange's clock is five seconds ahead of ours."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: FakeClock) -> None:
+        self.clock = clock
         self.opened = 0
         self.extended = 0
         self.open_failures: list[Exception] = []
         self.extend_failures: list[Exception] = []
+
+    def exchange_now_ms(self) -> int:
+        return self.clock.now_ms() + 5000
 
     def open_listen_key(self) -> str:
         self.opened += 1
@@ -80,7 +84,7 @@ class Story:
     def __init__(self, *sockets: list[Any] | Exception) -> None:
         self.sockets = list(sockets)
         self.clock = FakeClock()
-        self.keys = Keys()
+        self.keys = Keys(self.clock)
         self.urls: list[str] = []
         self.events: list[AnyEvent] = []
         self.problems: list[tuple[str, str]] = []
@@ -166,6 +170,7 @@ def test_stream_hands_on_what_happens() -> None:
     assert story.kinds == [StreamConnected, OrderUpdated, AlgoUpdated, PositionUpdated, StreamLost]
     assert story.urls == [f"{STREAM_URL}/private/ws/{KEY}"]
     assert story.problems == []
+    assert {event.at_ms for event in story.events} == {NOW_MS + 5000}
 
 
 def test_stream_reconnects_with_growing_pauses_while_nobody_answers() -> None:
@@ -339,9 +344,9 @@ def test_stream_may_be_stopped_before_it_was_started() -> None:
 def test_stream_stops_in_the_middle_of_a_pause() -> None:
     """`stop` cuts the pause short and ends the thread."""
     paused = threading.Event()
-    keys = Keys()
+    keys = Keys(FakeClock())
     keys.open_failures = [unreachable()] * 100
-    stream = BinanceUserStream(keys, STREAM_URL, FakeClock(), on_problem=lambda _code, _text: paused.set())
+    stream = BinanceUserStream(keys, STREAM_URL, keys.clock, on_problem=lambda _code, _text: paused.set())
     stream.start(lambda _event: None)
     assert paused.wait(5)
     stream.stop()
