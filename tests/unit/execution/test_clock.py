@@ -1,0 +1,150 @@
+"""The exchange's clock: estimated from a few questions, shared by all callers, deaf to steps of the wall clock."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+
+from bracketeer.core.outcome import Failure, OutcomeKind
+from bracketeer.execution.clock import ExchangeClock, SystemClock
+from bracketeer.execution.errors import ExchangeUnreachable
+
+from .binance.stubs import NOW_MS, FakeClock
+
+
+class Exchange:
+    """Answers with its own time: each question takes `trips` seconds there and as long back, in turn."""
+
+    def __init__(self, clock: FakeClock, ahead_ms: int, trips: list[tuple[float, float]]) -> None:
+        self.clock, self.ahead_ms, self.trips = clock, ahead_ms, trips
+        self.asked = 0
+
+    def __call__(self) -> int:
+        there_s, back_s = self.trips[self.asked % len(self.trips)]
+        self.asked += 1
+        self.clock.elapsed_s += there_s
+        answer = self.clock.now_ms() + self.ahead_ms
+        self.clock.elapsed_s += back_s
+        return answer
+
+
+def refuse() -> int:
+    """No answer."""
+    raise ExchangeUnreachable(Failure(kind=OutcomeKind.UNKNOWN, text="ReadTimeout"))
+
+
+def test_the_wall_clock_is_believed_until_the_exchange_was_asked() -> None:
+    """With an error that is honestly unbounded."""
+    clock = FakeClock()
+    exchange_clock = ExchangeClock(clock, refuse)
+    clock.elapsed_s += 1.5
+    assert exchange_clock.now_ms() == NOW_MS + 1500
+    assert exchange_clock.error_ms == float("inf")
+
+
+@pytest.mark.parametrize("ahead_ms", [5000, -5000, 0])
+def test_the_estimate_is_exact_when_both_ways_take_as_long(ahead_ms: int) -> None:
+    """Half of the round trip is the error's bound."""
+    clock = FakeClock()
+    exchange_clock = ExchangeClock(clock, Exchange(clock, ahead_ms, [(0.02, 0.02)]))
+    exchange_clock.synchronise()
+    assert exchange_clock.now_ms() == pytest.approx(clock.now_ms() + ahead_ms, abs=1)
+    assert exchange_clock.error_ms == pytest.approx(20)
+
+
+@pytest.mark.parametrize("trip", [(0.1, 0.0), (0.0, 0.1)])
+def test_the_error_stays_within_its_bound_when_one_way_is_slow(trip: tuple[float, float]) -> None:
+    """The worst case is all of the delay on one side."""
+    clock = FakeClock()
+    exchange_clock = ExchangeClock(clock, Exchange(clock, 700, [trip]))
+    exchange_clock.synchronise()
+    assert abs(exchange_clock.now_ms() - (clock.now_ms() + 700)) <= exchange_clock.error_ms + 1
+
+
+def test_the_quickest_sample_wins() -> None:
+    """Queues only ever add delay."""
+    clock = FakeClock()
+    exchange = Exchange(clock, 700, [(0.5, 0.0), (0.01, 0.01), (0.0, 0.9)])
+    exchange_clock = ExchangeClock(clock, exchange)
+    exchange_clock.synchronise()
+    assert exchange.asked == 3
+    assert exchange_clock.error_ms == pytest.approx(10)
+    assert exchange_clock.now_ms() == pytest.approx(clock.now_ms() + 700, abs=1)
+
+
+def test_a_step_of_the_wall_clock_moves_nothing() -> None:
+    """Between measurements the monotonic clock counts."""
+    clock = FakeClock()
+    exchange_clock = ExchangeClock(clock, Exchange(clock, 0, [(0.0, 0.0)]))
+    exchange_clock.synchronise()
+    before_ms = exchange_clock.now_ms()
+    clock.started_ms += 3_600_000
+    assert exchange_clock.now_ms() == before_ms
+    clock.elapsed_s += 2
+    assert exchange_clock.now_ms() == before_ms + 2000
+    assert exchange_clock.age_s == pytest.approx(2)
+
+
+def test_the_old_estimate_stands_when_the_exchange_does_not_answer() -> None:
+    """And the caller hears of it."""
+    clock = FakeClock()
+    answers: list[Callable[[], int]] = [lambda: NOW_MS + 5000, refuse]
+    exchange_clock = ExchangeClock(clock, lambda: answers.pop(0)(), samples=1)
+    exchange_clock.synchronise()
+    with pytest.raises(ExchangeUnreachable):
+        exchange_clock.synchronise()
+    assert exchange_clock.now_ms() == pytest.approx(NOW_MS + 5000, abs=1)
+
+
+def test_one_sample_is_enough() -> None:
+    """A measurement that broke off after the first answer still counts."""
+    clock = FakeClock()
+    answers: list[Callable[[], int]] = [lambda: NOW_MS + 5000, refuse, refuse]
+    exchange_clock = ExchangeClock(clock, lambda: answers.pop(0)())
+    exchange_clock.synchronise()
+    assert exchange_clock.now_ms() == pytest.approx(NOW_MS + 5000, abs=1)
+    assert len(answers) == 1
+
+
+def test_callers_that_come_during_a_measurement_share_it() -> None:
+    """A burst of -1021 must not become a burst of questions."""
+    asked = 0
+    in_question, go_on = threading.Event(), threading.Event()
+
+    def ask() -> int:
+        nonlocal asked
+        asked += 1
+        in_question.set()
+        assert go_on.wait(5)
+        return NOW_MS
+
+    exchange_clock = ExchangeClock(FakeClock(), ask, samples=1)
+    waiting = threading.Barrier(6, timeout=5)
+
+    def late() -> None:
+        waiting.wait()
+        exchange_clock.synchronise()
+
+    threads = [threading.Thread(target=exchange_clock.synchronise)]
+    threads[0].start()
+    assert in_question.wait(5)
+    threads += [threading.Thread(target=late) for _ in range(5)]
+    for thread in threads[1:]:
+        thread.start()
+    waiting.wait()
+    go_on.set()
+    for thread in threads:
+        thread.join(5)
+    assert asked <= 2  # a thread that came after the answer asks for itself
+
+
+def test_the_system_clock_is_the_systems() -> None:
+    """One source of time, three units."""
+    clock = SystemClock()
+    assert abs(clock.now_ms() - time.time() * 1000) < 1000
+    assert abs(clock.now_us() - time.time() * 1_000_000) < 1_000_000
+    assert clock.monotonic() <= time.monotonic()
+    clock.sleep(0)
