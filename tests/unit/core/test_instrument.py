@@ -28,7 +28,7 @@ from bracketeer.core.instrument import (
     stop_loss_price,
     take_profit_price,
 )
-from bracketeer.core.values import OrderType, Side, plain
+from bracketeer.core.values import OrderType, Side
 
 D = Decimal
 
@@ -71,9 +71,7 @@ def test_rounded_price_is_on_the_tick_on_its_side_within_one_tick(
 
 
 @given(ticks, prices, directions)
-def test_formatted_price_has_no_exponent_and_loses_no_digit(
-    tick: str, price: Decimal, direction: Rounding
-) -> None:
+def test_formatted_price_has_no_exponent_and_loses_no_digit(tick: str, price: Decimal, direction: Rounding) -> None:
     """The text of a price has digits and at most one point, and reads back as the same number."""
     rules = instrument(tick)
     rounded = round_price(rules, price, direction)
@@ -110,9 +108,7 @@ def test_quantity_rounds_down_onto_the_step(step: str, minimum: str, quantity: D
     st.decimals(min_value="0.01", max_value=D("1e8"), places=6),
     st.decimals(min_value="0.0000001", max_value=D("1e6"), places=7),
 )
-def test_quantity_of_a_notional_is_the_largest_affordable(
-    step: str, notional: Decimal, price: Decimal
-) -> None:
+def test_quantity_of_a_notional_is_the_largest_affordable(step: str, notional: Decimal, price: Decimal) -> None:
     """What a sum of money buys costs no more than the sum, and one step more would."""
     rules = instrument(step=step)
     quantity = quantity_from_notional(rules, notional, price)
@@ -199,9 +195,7 @@ def test_market_rules_fall_back_to_lot_rules_part_by_part() -> None:
     rules = instrument(market_max_quantity="120", market_step_size="0.01")
     assert quantity_rules(rules) == QuantityRules(D("0.01"), D("0.001"), D(120))
     assert quantity_rules(rules, OrderType.LIMIT) == QuantityRules(D("0.001"), D("0.001"), D(1000))
-    assert round_quantity_down(rules, D("1.2345")) == D(
-        "1.231"
-    )  # steps of 0.01 counted from the minimum 0.001
+    assert round_quantity_down(rules, D("1.2345")) == D("1.231")  # steps of 0.01 counted from the minimum 0.001
     assert round_quantity_down(rules, D("1.2345"), OrderType.LIMIT) == D("1.234")
 
 
@@ -249,11 +243,3 @@ def test_formatter_refuses_a_float() -> None:
     """A binary float is inexact before it arrives."""
     with pytest.raises(ValueError, match="not exact"):
         PriceFormatter({"BTCUSDT": instrument()}.get).format_quantity("BTCUSDT", 0.1)  # type: ignore[arg-type]
-
-
-@given(st.decimals(allow_nan=False, allow_infinity=False, min_value=D("-1e20"), max_value=D("1e20")))
-def test_plain_text_reads_back_as_the_same_number(value: Decimal) -> None:
-    """No exponent, no trailing zeros, nothing lost."""
-    text = plain(value)
-    assert "E" not in text
-    assert D(text) == value
