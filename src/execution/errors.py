@@ -162,12 +162,14 @@ def error_for(failure: Failure, *, call: str, sent_at_ms: int) -> ExchangeError:
             until_ms = sent_at_ms + int(failure.retry_after_s * 1000)
         return Banned(failure, call=call, sent_at_ms=sent_at_ms, until_ms=until_ms)
     kind: type[ExchangeError] = ExchangeRefused
-    if status == 429 or code in _RATE_CODES:
+    if status == 401:
+        kind = AuthenticationFailed
+    elif failure.kind is OutcomeKind.UNKNOWN or status is None or status >= 500:
+        kind = ExchangeUnreachable  # whatever code came with it: a code beside a 5xx proves nothing
+    elif status == 429 or code in _RATE_CODES:
         kind = RateLimited
-    elif status == 401 or code in AUTHENTICATION_CODES:
+    elif code in AUTHENTICATION_CODES:
         kind = AuthenticationFailed
     elif code in CLOCK_CODES:
         kind = ClockSkewed
-    elif failure.kind is OutcomeKind.UNKNOWN or status is None or status >= 500:
-        kind = ExchangeUnreachable
     return kind(failure, call=call, sent_at_ms=sent_at_ms)
