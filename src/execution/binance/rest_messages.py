@@ -292,10 +292,7 @@ def read_order(raw: Any) -> WireOrder:
 
 
 def read_algo_order(raw: Any) -> WireAlgoOrder:
-    """A conditional order. One recorded payload spells its type `type`: descriptive, so read when it is
-    there."""
-    if isinstance(raw, dict) and "orderType" not in raw and "type" in raw:
-        raw = {("orderType" if name == "type" else name): value for name, value in raw.items()}
+    """A conditional order."""
     return read(raw, WireAlgoOrder)
 
 
