@@ -1,0 +1,86 @@
+"""The one place that writes: tables and sentences for people, JSON for programs.
+
+Results go to stdout, everything said beside them to stderr, so that `--json` output can be piped as it is.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+import msgspec
+import typer
+from rich.console import Console, RenderableType
+from rich.text import Text
+
+from ..core.errors import BracketeerError
+
+EXIT_FAILED: Final = 1
+EXIT_INTERRUPTED: Final = 130
+
+PIPED_WIDTH: Final = 200
+"""Of tables that no terminal shows: wide enough that nothing is folded for a file or a `grep`."""
+
+GOOD: Final = "✔"
+BAD: Final = "✘"
+WARNING: Final = "!"
+_STYLES: Final = {GOOD: "bold green", BAD: "bold red", WARNING: "bold yellow"}
+
+_encode = msgspec.json.Encoder(enc_hook=str, decimal_format="string").encode
+
+
+class Output:
+    """What a command says. With `as_json` nothing but JSON reaches stdout, one document per line."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        self.as_json = as_json
+        self.console = Console(highlight=False)
+        if not self.console.is_terminal:
+            self.console.width = PIPED_WIDTH
+        self.aside = Console(stderr=True, highlight=False, soft_wrap=True)
+
+    def document(self, value: Any) -> None:
+        """One JSON document on a line of its own."""
+        sys.stdout.write(_encode(value).decode() + "\n")
+        sys.stdout.flush()
+
+    def show(self, *renderables: RenderableType) -> None:
+        """Something for people, on stdout; left out in JSON mode."""
+        if not self.as_json:
+            for renderable in renderables:
+                self.console.print(renderable)
+
+    def note(self, text: RenderableType) -> None:
+        """Something said beside the result, on stderr; left out in JSON mode."""
+        if not self.as_json:
+            self.aside.print(text)
+
+    def failure(self, error: BracketeerError) -> None:
+        """A code and a sentence, never a traceback: on stderr, or as the JSON document."""
+        if self.as_json:
+            self.document({"error": {"code": error.code, "message": error.message, "context": error.context}})
+            return
+        facts = " ".join(f"{name}={value}" for name, value in error.context.items())
+        parts: list[str | tuple[str, str]] = [(f"{BAD} {error.code}", "bold red"), f": {error.message}"]
+        self.aside.print(Text.assemble(*parts, (f" ({facts})" if facts else "", "dim")))
+
+
+@contextmanager
+def speaking(*, as_json: bool) -> Iterator[Output]:
+    """Run a command's work; what we know how to say about a failure is said, and ends with exit code 1.
+
+    Ctrl-C is left to `cli.main`: it ends every command with 130.
+    """
+    output = Output(as_json=as_json)
+    try:
+        yield output
+    except BracketeerError as error:
+        output.failure(error)
+        raise typer.Exit(EXIT_FAILED) from None
+
+
+def marked(mark: str, *parts: str | tuple[str, str]) -> Text:
+    """A line that starts with a coloured mark."""
+    return Text.assemble((mark, _STYLES[mark]), " ", *parts)
