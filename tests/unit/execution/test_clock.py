@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 from collections.abc import Callable
@@ -109,36 +110,41 @@ def test_one_sample_is_enough() -> None:
     assert len(answers) == 1
 
 
+class DoorBell:
+    """A lock that says when so many have come to its door."""
+
+    def __init__(self, expected: int) -> None:
+        self._lock = threading.Lock()
+        self._expected = expected
+        self._came = itertools.count(1)
+        self.all_came = threading.Event()
+
+    def __enter__(self) -> None:
+        if next(self._came) == self._expected:
+            self.all_came.set()
+        self._lock.acquire()
+
+    def __exit__(self, *_error: object) -> None:
+        self._lock.release()
+
+
 def test_callers_that_come_during_a_measurement_share_it() -> None:
     """A burst of -1021 must not become a burst of questions."""
-    asked = 0
-    in_question, go_on = threading.Event(), threading.Event()
+    door = DoorBell(expected=6)
+    asked: list[bool] = []
 
     def ask() -> int:
-        nonlocal asked
-        asked += 1
-        in_question.set()
-        assert go_on.wait(5)
+        asked.append(door.all_came.wait(5))  # answered only when all the others are waiting
         return NOW_MS
 
     exchange_clock = ExchangeClock(FakeClock(), ask, samples=1)
-    waiting = threading.Barrier(6, timeout=5)
-
-    def late() -> None:
-        waiting.wait()
-        exchange_clock.synchronise()
-
-    threads = [threading.Thread(target=exchange_clock.synchronise)]
-    threads[0].start()
-    assert in_question.wait(5)
-    threads += [threading.Thread(target=late) for _ in range(5)]
-    for thread in threads[1:]:
-        thread.start()
-    waiting.wait()
-    go_on.set()
+    exchange_clock._lock = door  # type: ignore[assignment]
+    threads = [threading.Thread(target=exchange_clock.synchronise) for _ in range(6)]
     for thread in threads:
-        thread.join(5)
-    assert asked <= 2  # a thread that came after the answer asks for itself
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    assert asked == [True]
 
 
 def test_the_system_clock_is_the_systems() -> None:
