@@ -1,9 +1,9 @@
-"""Is this signal fit to be followed? Pure checks, in two steps: what the signal says of itself
-(`check_form`), then what it says against the exchange's rules and the price of the moment (`check_entry`).
+"""Is this signal fit to be followed? Pure checks, in two steps: what the signal says of itself (`check_form`), then
+what it says against the exchange's rules and the price of the moment (`check_entry`).
 
-They refuse with a code and the numbers, and never repair: a wish that cannot be had exactly goes back to its
-sender. The one exception is rounding in a direction that can only make things safer: protective prices
-towards the earlier exit, quantities derived from money down.
+They refuse with a code and the numbers, and never repair: a wish that cannot be had exactly goes back to its sender.
+The one exception is rounding in a direction that can only make things safer: protective prices towards the earlier
+exit, quantities derived from money down.
 """
 
 from __future__ import annotations
@@ -53,11 +53,11 @@ class CheckedEntry(msgspec.Struct, frozen=True, kw_only=True):
 def check_entry(
     signal: Signal, policy: Policy, instrument: Instrument, reference_price: Decimal | None
 ) -> CheckedEntry | Denied:
-    """Judge an entry that passed `check_form` by the symbol's rules (binance-usdm.md §6) and by the price
-    that its triggers watch, in quote currency.
+    """Judge an entry that passed `check_form` by the symbol's rules (binance-usdm.md §6) and by the price that its
+    triggers watch, in quote currency.
 
-    The minimum notional is judged at the reference price. The exchange judges it at the mark price, so near
-    the minimum it may still refuse (-4164).
+    The minimum notional is judged at the reference price. The exchange judges it at the mark price, so near the minimum
+    it may still refuse (-4164).
 
     Raises:
         ValueError: not an entry that passed `check_form`, or another symbol's rules.
@@ -119,9 +119,7 @@ def _sized(signal: Signal, instrument: Instrument, price: Decimal) -> Decimal | 
     worth = notional_of(quantity, price)
     return (
         _check_quantity(instrument, price, quantity, subject)
-        or _check_notional(
-            instrument, price, worth, f"{subject} at {plain(price)} is worth {plain(worth)} USDT,"
-        )
+        or _check_notional(instrument, price, worth, f"{subject} at {plain(price)} is worth {plain(worth)} USDT,")
         or quantity
     )
 

@@ -1,9 +1,8 @@
 """Client order ids: deterministic, short, recognisably ours.
 
-An id is a pure function of (signal id, role, generation), so a restart computes the same one and a lookup can
-find what a crashed process may have sent. The exchange's rule is `^[\\.A-Z\\:/a-z0-9_-]{1,36}$`
-(binance-usdm.md §5.4) and it keeps ids unique among *open* orders only: an id gives lookup, never
-idempotency.
+An id is a pure function of (signal id, role, generation), so a restart computes the same one and a lookup can find what
+a crashed process may have sent. The exchange's rule is `^[\\.A-Z\\:/a-z0-9_-]{1,36}$` (binance-usdm.md §5.4) and it
+keeps ids unique among *open* orders only: an id gives lookup, never idempotency.
 """
 
 from __future__ import annotations

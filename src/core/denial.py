@@ -87,8 +87,7 @@ def describe(code: DenialCode) -> str:
 
 
 def denial_table() -> str:
-    """All codes with their paragraphs as a Markdown table: the README's, made from here so that it cannot
-    lag."""
+    """All codes with their paragraphs as a Markdown table: the README's, made from here so that it cannot lag."""
     rows = [f"| `{code}` | {describe(code)} |" for code in DenialCode]
     return "\n".join(["| code | meaning, and what to do |", "|---|---|", *rows])
 
@@ -184,8 +183,7 @@ _DESCRIPTIONS = {
         " judged. Correct the sender's clock, and see that `timestamp` is in milliseconds and UTC."
     ),
     DenialCode.TIMESTAMP_MISSING: (
-        "The signal has a `ttl_ms` but no `timestamp` to count it from, so its age cannot be judged. Send"
-        " both."
+        "The signal has a `ttl_ms` but no `timestamp` to count it from, so its age cannot be judged. Send both."
     ),
     DenialCode.DUPLICATE_SIGNAL: (
         "A signal of this id was received before. One id never trades twice, also across restarts: this one"

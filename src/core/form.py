@@ -1,5 +1,4 @@
-"""What can be said of a signal without the exchange: its names, its age, whether its amounts are exact
-numbers."""
+"""What can be said of a signal without the exchange: its names, its age, whether its amounts are exact numbers."""
 
 from __future__ import annotations
 
@@ -27,11 +26,7 @@ def check_form(signal: Signal, policy: Policy, now_ms: int) -> Denied | None:
 
 def _check_names(signal: Signal) -> Denied | None:
     signal_id, symbol = signal.signal_id, signal.symbol
-    if (
-        not 1 <= len(signal_id) <= SIGNAL_ID_LENGTH_MAX
-        or signal_id.strip() != signal_id
-        or not signal_id.isprintable()
-    ):
+    if not 1 <= len(signal_id) <= SIGNAL_ID_LENGTH_MAX or signal_id.strip() != signal_id or not signal_id.isprintable():
         return denied(
             DenialCode.SIGNAL_ID_INVALID,
             f"The signal id {shown(signal_id)} cannot be used: give 1 to {SIGNAL_ID_LENGTH_MAX} printable"

@@ -1,9 +1,9 @@
 """One symbol's trading rules as the exchange states them, and exact rounding to them.
 
-The exchange takes a price when `min ≤ price ≤ max` and `(price - min) mod tick = 0`, and likewise a quantity
-with its step (binance-usdm.md §6). Everything here is exact: no float, no quotient that had to be rounded,
-and each rounding says its direction. The digits in `price_precision` are a limit on decimals, not the tick:
-BTCUSDT has a tick of 0.10 and a precision of 2, so 60000.15 passes the one and fails the other.
+The exchange takes a price when `min ≤ price ≤ max` and `(price - min) mod tick = 0`, and likewise a quantity with its
+step (binance-usdm.md §6). Everything here is exact: no float, no quotient that had to be rounded, and each rounding
+says its direction. The digits in `price_precision` are a limit on decimals, not the tick: BTCUSDT has a tick of 0.10
+and a precision of 2, so 60000.15 passes the one and fails the other.
 """
 
 from __future__ import annotations
@@ -17,14 +17,13 @@ import msgspec
 from .errors import BracketeerError
 from .values import ZERO, OrderType, Side, exact, plain
 
-# Wide enough for any amount the checks let through. Should one be wider still, the trap makes the operation
-# raise: a wrong price in silence is the one thing this module must never produce.
+# Wide enough for any amount the checks let through. Should one be wider still, the trap makes the operation raise: a
+# wrong price in silence is the one thing this module must never produce.
 _EXACT = Context(prec=120, traps=[Inexact, InvalidOperation])
 
 
 class Instrument(msgspec.Struct, frozen=True, kw_only=True):
-    """Rules of one symbol (binance-usdm.md §3.1.1, §6); a zero switches a bound off, as the exchange has
-    it."""
+    """Rules of one symbol (binance-usdm.md §3.1.1, §6); a zero switches a bound off, as the exchange has it."""
 
     symbol: str
     status: str
@@ -51,8 +50,7 @@ class UnknownSymbol(BracketeerError):  # noqa: N818 - reads as the fact it state
 
 
 class Rounding(StrEnum):
-    """Which way a number may move to reach the grid. There is no 'nearest': somebody always pays for the
-    difference."""
+    """Which way a number may move to reach the grid. There is no 'nearest': somebody always pays for the difference."""
 
     DOWN = "down"  # towards zero
     UP = "up"  # away from zero
@@ -67,8 +65,8 @@ class QuantityRules(msgspec.Struct, frozen=True):
 
 
 def quantity_rules(instrument: Instrument, order_type: OrderType = OrderType.MARKET) -> QuantityRules:
-    """The rules for one order type: MARKET_LOT_SIZE for MARKET, part by part falling back to LOT_SIZE where
-    it is off (binance-usdm.md §6). With the step rules off, the limit on decimals is the step."""
+    """The rules for one order type: MARKET_LOT_SIZE for MARKET, part by part falling back to LOT_SIZE where it is off
+    (binance-usdm.md §6). With the step rules off, the limit on decimals is the step."""
     step, minimum, maximum = instrument.step_size, instrument.min_quantity, instrument.max_quantity
     if order_type is OrderType.MARKET:
         step = instrument.market_step_size or step
@@ -78,11 +76,9 @@ def quantity_rules(instrument: Instrument, order_type: OrderType = OrderType.MAR
 
 
 def round_price(instrument: Instrument, price: Decimal, direction: Rounding) -> Decimal:
-    """The price on the tick that is nearest to `price` (in quote currency) in `direction`; itself if it is on
-    one.
+    """The price on the tick that is nearest to `price` (in quote currency) in `direction`; itself if it is on one.
 
-    With the tick rule off (a tick of zero), the limit on decimals is all that remains, and the price is
-    rounded to it.
+    With the tick rule off (a tick of zero), the limit on decimals is all that remains, and the price is rounded to it.
     """
     tick, origin = _price_grid(instrument)
     return _round(price, tick, origin, direction)
@@ -105,11 +101,8 @@ def round_quantity(
     return max(_round(quantity, rules.step, rules.minimum, direction), ZERO)
 
 
-def round_quantity_down(
-    instrument: Instrument, quantity: Decimal, order_type: OrderType = OrderType.MARKET
-) -> Decimal:
-    """The largest quantity (base asset) on the step that is not above `quantity`: never more than was asked
-    for.
+def round_quantity_down(instrument: Instrument, quantity: Decimal, order_type: OrderType = OrderType.MARKET) -> Decimal:
+    """The largest quantity (base asset) on the step that is not above `quantity`: never more than was asked for.
 
     It may be below the minimum, or zero.
     """
@@ -123,15 +116,14 @@ def is_on_step(instrument: Instrument, quantity: Decimal, order_type: OrderType 
 
 
 def notional_of(quantity: Decimal, price: Decimal) -> Decimal:
-    """Quantity (base asset) times price, in quote currency; exact whatever decimal context the calling thread
-    has."""
+    """Quantity (base asset) times price, in quote currency; exact whatever decimal context the calling thread has."""
     with localcontext(_EXACT):
         return quantity * price
 
 
 def quantity_from_notional(instrument: Instrument, notional: Decimal, price: Decimal) -> Decimal:
-    """The largest MARKET quantity (base asset) on the step that costs no more than `notional` (quote
-    currency) at `price`; zero where not even one step does.
+    """The largest MARKET quantity (base asset) on the step that costs no more than `notional` (quote currency) at
+    `price`; zero where not even one step does.
 
     Raises:
         ValueError: the price is not positive.
@@ -140,16 +132,16 @@ def quantity_from_notional(instrument: Instrument, notional: Decimal, price: Dec
         raise ValueError(f"a quantity needs a positive price, not {price}")
     rules = quantity_rules(instrument)
     with localcontext(_EXACT):
-        # notional / price may have no end of digits, so money is compared with money: how many times the cost
-        # of one step is paid for, once the origin of the grid is.
+        # notional / price may have no end of digits, so money is compared with money: how many times the cost of one
+        # step is paid for, once the origin of the grid is.
         step_cost = rules.step * price
         spent = _round(notional - rules.minimum * price, step_cost, ZERO, Rounding.DOWN)
         return max(rules.minimum + spent // step_cost * rules.step, ZERO)
 
 
 def smallest_quantity(instrument: Instrument, price: Decimal) -> Decimal:
-    """The least quantity (base asset) of a MARKET entry at `price`: not below the minimum quantity, nor worth
-    less than the minimum notional (binance-usdm.md §6).
+    """The least quantity (base asset) of a MARKET entry at `price`: not below the minimum quantity, nor worth less than
+    the minimum notional (binance-usdm.md §6).
 
     Raises:
         ValueError: the price is not positive.
@@ -189,9 +181,7 @@ def format_price(instrument: Instrument, price: Decimal) -> str:
     return plain(price)
 
 
-def format_quantity(
-    instrument: Instrument, quantity: Decimal, order_type: OrderType = OrderType.MARKET
-) -> str:
+def format_quantity(instrument: Instrument, quantity: Decimal, order_type: OrderType = OrderType.MARKET) -> str:
     """The wire's text of a quantity: no exponent, no digit lost.
 
     Raises:
@@ -206,8 +196,8 @@ def format_quantity(
 class PriceFormatter:
     """Prices and quantities of any symbol as the exchange wants them written.
 
-    `rules` gives a symbol's instrument, or None for a symbol the exchange does not have; the cache of
-    exchangeInfo is one such callable.
+    `rules` gives a symbol's instrument, or None for a symbol the exchange does not have; the cache of exchangeInfo is
+    one such callable.
     """
 
     def __init__(self, rules: Callable[[str], Instrument | None]) -> None:

@@ -15,8 +15,8 @@ from .values import PositionSide, Side, WorkingType
 if TYPE_CHECKING:
     Amount = str | int | Decimal | None
 else:
-    # What a signal keeps and the journal can hold. A float stays a float, so that a replay refuses it as the
-    # first run did.
+    # What a signal keeps and the journal can hold. A float stays a float, so that a replay refuses it as the first run
+    # did.
     Amount = str | float | None
 
 
@@ -52,14 +52,14 @@ class SignalType(StrEnum):
 class Signal(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An outside wish to trade.
 
-    Exactly one of `quantity` (base asset) and `notional` (USDT) is given for entries; prices are in USDT.
-    `timestamp` is when the upstream decided (ms since the epoch) and `ttl_ms` how long after it the wish is
-    still worth following. `signal_id` names the wish: the same id never trades twice. One is generated when
-    absent, but then a re-sent wish cannot be recognised, so the upstream should give one.
+    Exactly one of `quantity` (base asset) and `notional` (USDT) is given for entries; prices are in USDT. `timestamp`
+    is when the upstream decided (ms since the epoch) and `ttl_ms` how long after it the wish is still worth following.
+    `signal_id` names the wish: the same id never trades twice. One is generated when absent, but then a re-sent wish
+    cannot be recognised, so the upstream should give one.
 
-    Amounts may be given as text (best), `int` or `Decimal`, and are kept as text, so that a signal read back
-    from the journal equals the one that was written. Whether they are numbers at all is for the checks to
-    say: a signal that asks for nonsense can be built, so that it can be refused on record.
+    Amounts may be given as text (best), `int` or `Decimal`, and are kept as text, so that a signal read back from the
+    journal equals the one that was written. Whether they are numbers at all is for the checks to say: a signal that
+    asks for nonsense can be built, so that it can be refused on record.
     """
 
     signal_type: SignalType
@@ -96,8 +96,7 @@ class Signal(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class _RawSignal(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The JSON face of `Signal`: amounts may be JSON numbers, which the decoder below keeps digit by
-    digit."""
+    """The JSON face of `Signal`: amounts may be JSON numbers, which the decoder below keeps digit by digit."""
 
     signal_type: SignalType
     symbol: str

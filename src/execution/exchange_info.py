@@ -1,7 +1,7 @@
 """The exchange's trading rules, kept for a day.
 
-Stale rules beat none: while exchangeInfo cannot be fetched the last good answer stays in use, with a warning.
-A bad answer is never kept. However many threads need the rules, one asks, and the others take its answer.
+Stale rules beat none: while exchangeInfo cannot be fetched the last good answer stays in use, with a warning. A bad
+answer is never kept. However many threads need the rules, one asks, and the others take its answer.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ Answer = tuple[dict[str, Instrument], list[dict[str, Any]]]
 """Rules by symbol, and the `rateLimits` rows of exchangeInfo (binance-usdm.md §3.1.1)."""
 
 PAUSE_MS = 60_000
-"""Between two attempts while rules are at hand. So an exchange that is down does not slow every signal, and
-filter errors that fresh rules do not cure do not turn into a stream of questions."""
+"""Between two attempts while rules are at hand. So an exchange that is down does not slow every signal, and filter
+errors that fresh rules do not cure do not turn into a stream of questions."""
 
 
 class _Snapshot(msgspec.Struct, frozen=True):
@@ -74,8 +74,8 @@ class ExchangeInfoCache:
     def refresh_after_filter_error(self) -> bool:
         """Fetch anew because the exchange refused an order by a filter that our rules let pass.
 
-        At most once a minute: rules that are younger are not to blame. True when they are new now, so that a
-        fresh look at the order makes sense.
+        At most once a minute: rules that are younger are not to blame. True when they are new now, so that a fresh look
+        at the order makes sense.
 
         Raises:
             BracketeerError: there were no rules before, and they cannot be fetched.
@@ -88,8 +88,8 @@ class ExchangeInfoCache:
         return 0 <= self._now_ms() - snapshot.fetched_at_ms < self._max_age_ms
 
     def _renewed(self, seen: _Snapshot | None) -> _Snapshot:
-        """Newer rules than `seen`: fetched by this thread, or by another that was first. `seen` itself when
-        no better ones are to be had now."""
+        """Newer rules than `seen`: fetched by this thread, or by another that was first. `seen` itself when no better
+        ones are to be had now."""
         mine: Future[_Snapshot] = Future()
         with self._lock:
             if self._snapshot is not None and (self._snapshot is not seen or self._is_pause()):

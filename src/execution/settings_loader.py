@@ -1,8 +1,8 @@
-"""From the environment and `.env` to settings, credentials and addresses. Nothing is guessed: a value that
-cannot be meant is an error that names the variable, the value and what is allowed.
+"""From the environment and `.env` to settings, credentials and addresses. Nothing is guessed: a value that cannot be
+meant is an error that names the variable, the value and what is allowed.
 
-The real environment wins over `.env` (in the working directory), and a variable that is set to nothing counts
-as not set.
+The real environment wins over `.env` (in the working directory), and a variable that is set to nothing counts as not
+set.
 """
 
 from __future__ import annotations
@@ -55,8 +55,8 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True)
 class _Variable:
-    """How one variable is read. `parse` raises ValueError for what is not allowed; `later` lists values that
-    are known and not built yet."""
+    """How one variable is read. `parse` raises ValueError for what is not allowed; `later` lists values that are known
+    and not built yet."""
 
     setting: str
     allowed: str
@@ -70,8 +70,7 @@ def load_settings(env: Mapping[str, str] | None = None, overrides: Mapping[str, 
     `env` stands in for the real environment and `.env` together. `overrides` has the same names, and wins.
 
     Raises:
-        SettingsError: `setting_invalid`, `setting_unsupported` (known, not built yet), `setting_unknown` (a
-        name in
+        SettingsError: `setting_invalid`, `setting_unsupported` (known, not built yet), `setting_unknown` (a name in
             `overrides` that no variable has), `env_file_unreadable`.
     """
     overrides = overrides or {}
@@ -98,8 +97,7 @@ def load_credentials(
     """The key pair from the arguments, else from BINANCE_API_KEY and BINANCE_API_SECRET.
 
     Raises:
-        SettingsError: `credentials_missing`, saying what to set; `credentials_malformed`, without showing
-        them.
+        SettingsError: `credentials_missing`, saying what to set; `credentials_malformed`, without showing them.
     """
     texts = {} if api_key and api_secret else _environment(env)
     key = (api_key or texts.get(API_KEY, "")).strip()

@@ -14,8 +14,7 @@ from .errors import ConfigurationError
 __all__ = ["Urls", "resolve"]
 
 _HOST: Final = re.compile(r"[a-z0-9._-]+|[0-9a-f:.]+")
-"""Plain ASCII: other letters, folded on the way to the network, could name another host than the one
-checked."""
+"""Plain ASCII: other letters, folded on the way to the network, could name another host than the one checked."""
 
 _PLAY_MONEY: Final = frozenset(
     {
@@ -32,17 +31,15 @@ _PLAY_MONEY: Final = frozenset(
 def resolve(*, testnet: bool, base_url: str | None, stream_url: str | None, armed: bool) -> Urls:
     """The addresses of REST and streams, without a slash at the end.
 
-    An explicit address says by its host whether it is the mainnet, whatever `testnet` says: one of the
-    exchange's own hosts that is not known as a demo host is. With `testnet=False` any host is taken for the
-    mainnet, except the demo's and this machine: it may be a proxy. The mainnet needs `testnet=False` and
-    `armed`, and encryption.
+    An explicit address says by its host whether it is the mainnet, whatever `testnet` says: one of the exchange's own
+    hosts that is not known as a demo host is. With `testnet=False` any host is taken for the mainnet, except the demo's
+    and this machine: it may be a proxy. The mainnet needs `testnet=False` and `armed`, and encryption.
 
-    Without `stream_url`, streams are looked for where REST is: at the venue's stream host for the exchange's
-    own hosts, else at the same address.
+    Without `stream_url`, streams are looked for where REST is: at the venue's stream host for the exchange's own hosts,
+    else at the same address.
 
     Raises:
-        ConfigurationError: `mainnet_not_armed`; `url_invalid`; `venue_mixed` (one address is the mainnet's,
-        the other
+        ConfigurationError: `mainnet_not_armed`; `url_invalid`; `venue_mixed` (one address is the mainnet's, the other
             is not).
     """
     default = TESTNET if testnet else MAINNET

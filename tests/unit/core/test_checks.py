@@ -255,9 +255,7 @@ def test_notional_is_turned_into_a_quantity_rounded_down() -> None:
         ),
     ],
 )
-def test_entry_against_the_rules_is_refused_with_advice(
-    changes: dict[str, Any], code: str, advice: str
-) -> None:
+def test_entry_against_the_rules_is_refused_with_advice(changes: dict[str, Any], code: str, advice: str) -> None:
     """Each rule of the exchange has its code, and the sentence says what would be taken."""
     refusal = refused(long_entry(**changes))
     assert refusal.code == code
