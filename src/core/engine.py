@@ -2,7 +2,7 @@
 
 An event changes records (`updates`, `intake`, `reconcile`); then every bracket is driven: what it needs now is
 compared with what there is, and differences become commands. Driving again without a new event yields nothing new,
-so no order of events and no repetition can do harm. No sockets, clocks, randomness or threads: the time is in the event.
+so no order of events and no repetition can do harm. No sockets, clocks, randomness, threads: the time is in the event.
 """
 
 from __future__ import annotations

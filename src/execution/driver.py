@@ -35,8 +35,11 @@ from .ports import Gateway, Runtime
 from .ticket import Ticket
 
 Task = Callable[[], None]
+Asking = SubmitOrder | CancelOrder | LookUpOrder | LookUpSymbol
 Notice = Alert | Announce
 BUG = "internal_error"
+FILTER_ERRORS = frozenset({-1111, -4001, -4002, -4003, -4004, -4005, -4013, -4014, -4023, -4164})
+"""Our rules let an order pass that the exchange's do not (binance-usdm.md §6): ours may be out of date."""
 
 
 class Driver:
@@ -49,14 +52,18 @@ class Driver:
         gateway: Gateway,
         runtime: Runtime,
         *,
+        hold_back: Callable[[Asking], str | None] = lambda _: None,
         renew_stream: Callable[[], None] = lambda: None,
+        refresh_rules: Callable[[], object] = lambda: None,
         on_notice: Callable[[Notice], None] = lambda _: None,
     ) -> None:
         self._state = state
         self._journal = journal
         self._gateway = gateway
         self._runtime = runtime
+        self._hold_back = hold_back
         self._renew_stream = renew_stream
+        self._refresh_rules = refresh_rules
         self._on_notice = on_notice
         self._lock = threading.RLock()
         self._tickets: dict[str, Ticket] = {}
@@ -81,6 +88,8 @@ class Driver:
             wake_ms = self._state.next_wake_ms()
         self._runtime.set_alarm(wake_ms)
         self._settle(commands, ticket, event)
+        if isinstance(event, SubmitFailed) and event.failure.code in FILTER_ERRORS:
+            self._runtime.spawn(self._refresh)
         tasks = self._tasks(commands, seq)
         for task in tasks[1:] if inline else tasks:
             self._runtime.spawn(task)
@@ -103,6 +112,9 @@ class Driver:
             tickets, self._tickets = list(self._tickets.values()), {}
         for ticket in tickets:
             ticket.fail(failure)
+
+    def _refresh(self) -> None:
+        self._refresh_rules()
 
     def _record(self, event: AnyEvent, commands: list[AnyCommand]) -> int:
         """Append the event and its commands; the number of the last line."""
@@ -192,15 +204,18 @@ class Driver:
 
         return withhold
 
-    def _task(self, command: SubmitOrder | CancelOrder | LookUpOrder | LookUpSymbol) -> Task:
+    def _task(self, command: Asking) -> Task:
         def carry_out() -> None:
             for event in self._ask(command):
                 self.handle(event)
 
         return carry_out
 
-    def _ask(self, command: SubmitOrder | CancelOrder | LookUpOrder | LookUpSymbol) -> list[AnyEvent]:
+    def _ask(self, command: Asking) -> list[AnyEvent]:
         """One command, always answered: a defect of ours on the way is an unknown outcome, not a silence."""
+        held = self._hold_back(command)
+        if held is not None:
+            return [self._failed(command, Failure(kind=OutcomeKind.REFUSED, text=held))]
         try:
             match command:
                 case SubmitOrder(intent=intent):
@@ -213,13 +228,11 @@ class Driver:
                     return [self._gateway.look_up_symbol(command)]
         except Exception as defect:  # noqa: BLE001 - the reply must not be lost, whatever it was
             self.problem(defect)
-            return [self._unanswered(command, defect)]
+            failure = Failure(kind=OutcomeKind.UNKNOWN, text=f"{BUG}: {type(defect).__name__}")
+            return [self._failed(command, failure)]
 
-    def _unanswered(
-        self, command: SubmitOrder | CancelOrder | LookUpOrder | LookUpSymbol, defect: Exception
-    ) -> AnyEvent:
+    def _failed(self, command: Asking, failure: Failure) -> AnyEvent:
         at_ms = self._gateway.exchange_now_ms()
-        failure = Failure(kind=OutcomeKind.UNKNOWN, text=f"{BUG}: {type(defect).__name__}")
         match command:
             case SubmitOrder(intent=intent):
                 return SubmitFailed(

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..core.audit_logger import AuditLogger
+from ..core.commands import CancelOrder, SubmitOrder
 from ..core.denial import DenialCode
 from ..core.request_weight import RequestClass, RequestWeightTracker
+from ..core.values import Role
+from .driver import Asking
 from .gathering import Problem
 
 BRACKET_ORDERS = 4
@@ -57,3 +60,20 @@ class Gates:
             f"the exchange's request budget has no room for a whole bracket now ({admission.reason}); try again later",
             **numbers,
         )
+
+    def hold_back(self, command: Asking) -> str | None:
+        """Why a request is not sent now: a spent budget, a 429 being waited out, a ban. Protection is held by a ban only."""
+        admission = self._tracker.admits(_purpose(command), weight=1)
+        return None if admission.ok else f"not sent: {admission.reason} {admission.numbers}"
+
+
+def _purpose(command: Asking) -> RequestClass:
+    match command:
+        case SubmitOrder(intent=intent) if intent.role in (Role.STOP_LOSS, Role.TAKE_PROFIT):
+            return RequestClass.PROTECT
+        case SubmitOrder(intent=intent) if intent.role is Role.ENTRY:
+            return RequestClass.ENTRY
+        case SubmitOrder() | CancelOrder():
+            return RequestClass.EXIT
+        case _:
+            return RequestClass.QUERY

@@ -12,7 +12,7 @@ from ..core.events import SignalContext
 from ..core.form import check_form
 from ..core.settings import Policy
 from ..core.signal import Signal
-from .errors import AuthenticationFailed, ClockSkewed, ExchangeError, RateLimited
+from .errors import AuthenticationFailed, ClockSkewed, ExchangeError, ExchangeUnreachable, RateLimited
 from .exchange_info import ExchangeInfoCache
 from .ports import Gateway, Runtime
 
@@ -122,6 +122,8 @@ def _code(error: ExchangeError, otherwise: DenialCode) -> DenialCode:
             return DenialCode.CLOCK_SKEW
         case RateLimited():
             return DenialCode.RATE_BUDGET
+        case ExchangeUnreachable():
+            return DenialCode.EXCHANGE_UNREACHABLE
         case _:
             return DenialCode.UNKNOWN_SYMBOL if error.exchange_code == -1121 else otherwise
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .. import __version__
+from ..core.audit_chain import iso_timestamp
 from ..core.audit_logger import AuditLogger
 from ..core.denial import DenialCode
 from ..core.errors import BracketeerError, LockHeld
@@ -20,7 +21,7 @@ from ..core.events import EngineStarted
 from ..core.exclusive_lock import ExclusiveLock
 from ..core.instrument import Instrument, PriceFormatter, UnknownSymbol
 from ..core.redaction import Redactor
-from ..core.request_weight import RequestWeightTracker
+from ..core.request_weight import PoolStatus, RequestWeightTracker
 from ..core.settings import Settings
 from ..core.state import State
 from .account_actions import AccountActions
@@ -87,7 +88,7 @@ def open_session(
     clock = clock or SystemClock()
     redactor = Redactor([credentials.api_key, credentials.api_secret])
     with ExitStack() as undo:
-        undo.enter_context(_account_lock(credentials.api_key, urls.rest))
+        undo.callback(_account_lock(credentials.api_key, urls.rest, clock).release)
         states: list[State] = []
         journal = AuditLogger(
             settings.audit_log_dir,
@@ -133,6 +134,7 @@ def _connect(
         now_ms=lambda: gateway_time(),
         warning_threshold=settings.rate_limit_warning_threshold,
         hard_threshold=settings.rate_limit_hard_threshold,
+        on_warning=lambda pool, status: _rate_limit_note(journal, pool, status),
     )
     gateway = connect_gateway(
         credentials.api_key,
@@ -153,14 +155,6 @@ def _connect(
         stream = BinanceUserStream(
             gateway, urls.stream, clock, on_problem=lambda code, text: _note(journal, code, text)
         )
-    driver = Driver(
-        state,
-        journal,
-        gateway,
-        runtime,
-        renew_stream=stream.renew if stream else lambda: None,
-        on_notice=on_notice,
-    )
     rules = ExchangeInfoCache(
         gateway.instruments,
         clock.now_ms,
@@ -169,6 +163,16 @@ def _connect(
         on_warning=lambda text: _note(journal, "rules_stale", text),
     )
     gates = Gates(journal, tracker)
+    driver = Driver(
+        state,
+        journal,
+        gateway,
+        runtime,
+        hold_back=gates.hold_back,
+        renew_stream=stream.renew if stream else lambda: None,
+        refresh_rules=rules.refresh_after_filter_error,
+        on_notice=on_notice,
+    )
     runtime.start(driver.alarm, driver.problem)
     undo.callback(runtime.stop)
     undo.callback(lambda: driver.abandon_tickets(BracketeerError("the manager was closed", code="closed")))
@@ -237,18 +241,19 @@ class _tolerating:  # noqa: N801 - used as a statement
         return False
 
 
-def _account_lock(api_key: str, base_url: str) -> ExclusiveLock:
+def _account_lock(api_key: str, base_url: str, clock: Clock) -> ExclusiveLock:
     folder = Path(tempfile.gettempdir()) / f"bracketeer-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
-    lock = ExclusiveLock(folder / f"{fingerprint(api_key, base_url)}.lock", {"venue": base_url})
+    holder = {"pid": str(os.getpid()), "since": iso_timestamp(clock.now_us()), "venue": base_url}
+    lock = ExclusiveLock(folder / f"{fingerprint(api_key, base_url)}.lock", holder)
     try:
         lock.acquire()
     except LockHeld as error:
-        holder = error.holder
+        first = error.holder
         raise AccountInUse(
-            f"process {holder.get('pid', '?')} (since {holder.get('since', '?')}) already manages this account; "
+            f"process {first.get('pid', '?')} (since {first.get('since', '?')}) already manages this account; "
             "two managers would fight over it: stop that one first, or send the signal through it",
-            **holder,
+            **first,
         ) from None
     return lock
 
@@ -272,6 +277,11 @@ def _resync_regularly(gateway: BinanceGateway, driver: Driver) -> Callable[[], N
         thread.join()
 
     return stop
+
+
+def _rate_limit_note(journal: AuditLogger, pool: str, status: PoolStatus) -> None:
+    with suppress(BracketeerError):
+        journal.log_rate_limit(pool, used=status.used, limit=status.limit, level=status.level)
 
 
 def _note(journal: AuditLogger, event_type: str, text: str) -> None:

@@ -1,0 +1,122 @@
+"""kill -9 at every send of a bracket, restart on the same folder: never twice, never naked, always true."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from bracketeer import ReportStatus
+from bracketeer.core.audit_logger import read_since_checkpoint
+from bracketeer.core.journal import rebuild
+from bracketeer.simulator.server import RunningSimulator
+from tests.support.venue import BTC, Desk, desk, eventually
+
+ROOT = Path(__file__).parents[2]
+
+
+def die(simulator: RunningSimulator, folder: Path, when: str, role: str) -> None:
+    """Run a manager that is killed before or after sending the order of a role."""
+    arguments = [simulator.rest_url, simulator.stream_url, str(folder), when, role]
+    environment = os.environ | {
+        "BINANCE_API_KEY": simulator.api_key,
+        "BINANCE_API_SECRET": simulator.api_secret,
+        "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'dev'}",
+    }
+    child = subprocess.run(
+        [sys.executable, "-m", "tests.scenarios.killed_child", *arguments],
+        cwd=folder.parent,
+        env=environment,
+        timeout=60,
+        check=False,
+        capture_output=True,
+    )
+    assert child.returncode == -signal.SIGKILL, child.stderr.decode()
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("role", ["STOP_LOSS", "TAKE_PROFIT"])
+def test_killed_while_protecting(simulator: RunningSimulator, tmp_path: Path, when: str, role: str) -> None:
+    """Killed between entry and protection: protected within 2 s of the start, and the signal does not trade again."""
+    die(simulator, tmp_path / "audit", when, role)
+    assert Decimal(simulator.state()["positions"][0]["positionAmt"]) == Decimal("0.010")
+    started = time.monotonic()
+    with desk(simulator, tmp_path / "audit") as at:
+        eventually(lambda: at.resting() == ["STOP_MARKET", "TAKE_PROFIT_MARKET"])
+        assert time.monotonic() - started < 2
+        again = at.enter()
+        assert again.status is ReportStatus.DUPLICATE
+        assert at.entry_fills() == Decimal("0.010")
+        at.assert_protected()
+        assert at.close("close-2").status is ReportStatus.CLOSED
+        at.assert_clean()
+
+
+def test_killed_after_the_entry_left(simulator: RunningSimulator, tmp_path: Path) -> None:
+    """Killed before the entry's answer was journaled: found, protected, not repeated."""
+    die(simulator, tmp_path / "audit", "after", "ENTRY")
+    with desk(simulator, tmp_path / "audit") as at:
+        eventually(lambda: at.resting() == ["STOP_MARKET", "TAKE_PROFIT_MARKET"])
+        assert at.enter().status is ReportStatus.DUPLICATE
+        assert at.entry_fills() == Decimal("0.010")
+
+
+def test_killed_before_the_entry_left(simulator: RunningSimulator, tmp_path: Path) -> None:
+    """Killed after the intent was durable and before it was sent: proven absent, never sent later."""
+    die(simulator, tmp_path / "audit", "before", "ENTRY")
+    with desk(simulator, tmp_path / "audit") as at:
+        assert at.enter().status is ReportStatus.DUPLICATE
+        eventually(lambda: not at.manager.status().brackets)
+        assert at.entry_fills() == 0
+        at.assert_clean()
+        assert at.enter("entry-2").status is ReportStatus.PROTECTED
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_killed_while_closing(simulator: RunningSimulator, tmp_path: Path, when: str) -> None:
+    """Killed around the closing order: closed after the restart, once, with nothing left."""
+    die(simulator, tmp_path / "audit", when, "EXIT")
+    with desk(simulator, tmp_path / "audit") as at:
+        at.assert_clean()
+        eventually(lambda: not at.manager.status().brackets)
+        sold = sum(Decimal(row["qty"]) for row in at.state()["trades"] if row["side"] == "SELL")
+        assert sold == Decimal("0.010")
+
+
+def test_clean_restart_with_an_open_position(simulator: RunningSimulator, tmp_path: Path) -> None:
+    """A stop and start changes nothing at the exchange, and what happened meanwhile is found."""
+    with desk(simulator, tmp_path / "audit") as at:
+        at.enter()
+        orders = len(at.requests("POST", "/fapi/v1/algoOrder"))
+    with desk(simulator, tmp_path / "audit") as at:
+        at.assert_protected()
+        assert len(at.requests("POST", "/fapi/v1/algoOrder")) == orders
+    simulator.set_price(BTC, "66100")
+    with desk(simulator, tmp_path / "audit") as at:
+        eventually(lambda: not at.manager.status().brackets)
+        at.assert_clean()
+
+
+def test_replay_equals_the_living_state(at: Desk) -> None:
+    """P5: the log alone rebuilds the state, bit for bit."""
+    at.enter()
+    at.close()
+    at.enter("entry-2")
+    at.manager._running().journal.wait_durable(at.manager._running().journal.last_seq)
+    eventually(lambda: at.manager.state().encode() == rebuild(read_since_checkpoint(at.folder)).encode())
+
+
+def test_orders_of_a_lost_log_are_cleared_when_flat(simulator: RunningSimulator, tmp_path: Path) -> None:
+    """Orders with our prefix that no log knows: cancelled on a flat symbol, left alone under a position."""
+    with desk(simulator, tmp_path / "first") as at:
+        at.enter()
+    with desk(simulator, tmp_path / "second") as at:
+        assert at.resting() == ["STOP_MARKET", "TAKE_PROFIT_MARKET"]
+        found = at.lines("account_found")
+        assert found[0].fields["data"]["external_positions"] == {BTC: "0.010"}
