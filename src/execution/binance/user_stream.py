@@ -218,10 +218,16 @@ class BinanceUserStream:
             except TimeoutError:
                 continue
             except ConnectionClosed as error:
-                return _name(error)
+                return self._purpose() or _name(error)
             if self._hand_on(data):
                 return "listen key expired"
-        return "stopped" if self._stopping.is_set() else "renewed"
+        return self._purpose()
+
+    def _purpose(self) -> str:
+        """Why we ended the connection ourselves; empty when we did not."""
+        if self._stopping.is_set():
+            return "stopped"
+        return "renewed" if self._renewing.is_set() else ""
 
     def _extend(self) -> float | None:
         """Keep the key alive; says when to do so again, or None when the key is gone."""
