@@ -105,9 +105,7 @@ def day_of(now_us: int) -> str:
     return iso_timestamp(now_us)[:10]
 
 
-def compose(
-    previous: ChainHead, parts: LineParts, *, now_us: int, redactor: Redactor
-) -> tuple[bytes, ChainHead]:
+def compose(previous: ChainHead, parts: LineParts, *, now_us: int, redactor: Redactor) -> tuple[bytes, ChainHead]:
     """The next line of the chain (with its newline) and the head it makes; secrets are masked before hashing.
 
     Never fails on odd data (exits must not die on a log line): what JSON cannot hold is written as text.
@@ -148,9 +146,7 @@ def parse(raw: bytes) -> tuple[AuditLine, str]:
         members = msgspec.json.decode(raw, type=dict[str, Any])
         header = {key: members.pop(key) for key in _HEADER_KEYS}
         prev_hash, stated = members.pop("prev_hash"), members.pop("hash")
-        line = msgspec.convert(
-            {**header, "fields": members, "prev_hash": prev_hash, "hash": stated}, type=AuditLine
-        )
+        line = msgspec.convert({**header, "fields": members, "prev_hash": prev_hash, "hash": stated}, type=AuditLine)
     except KeyError as error:
         raise LineDamaged(f"the key {error} is missing") from error
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:

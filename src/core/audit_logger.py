@@ -38,8 +38,7 @@ __all__ = [
 ]
 
 MAX_BYTES_DEFAULT: Final = 64 * 1024 * 1024
-_UNSYNCED_LINES_MAX = 8192  # a caller that never waits would otherwise let unsynced lines pile up in memory
-
+_UNSYNCED_LINES_MAX: Final = 8192  # else a caller that never waits would let them pile up in memory
 _FSYNC_POLICIES: Final = ("intent", "always", "never")
 
 
@@ -135,6 +134,7 @@ class AuditLogger(AuditEvents):
                 ) from None
             except OSError as error:
                 raise self._unusable(str(error)) from error
+            self._composer = LineComposer(self._redactor, self._hmac_key)
             self._begin(writer, end)
             self._resources = resources.pop_all()
             self._writer = writer
@@ -158,8 +158,7 @@ class AuditLogger(AuditEvents):
         earlier.
 
         Raises:
-            JournalError: the journal is not open, or 100 000 lines already wait for the disk
-            (`journal_full`).
+            JournalError: not open, or 100 000 lines already wait for the disk (`journal_full`).
             ValueError: a field is named like one of the line's own keys.
         """
         parts = LineParts(record, event_type, operation, symbol, signal_id, client_order_id, fields)
@@ -171,7 +170,7 @@ class AuditLogger(AuditEvents):
                 writer.submit(self._composer.start_file(now_us, state=None))
             entry = self._composer.line(parts, now_us)
             writer.submit(entry)
-        if self._fsync == "always" or writer.unsynced >= _UNSYNCED_LINES_MAX:
+        if self._fsync == "always" or (writer.unsynced + 1) % _UNSYNCED_LINES_MAX == 0:
             writer.sync()
         self._note_recovery(writer)
         return entry.head.seq
@@ -180,14 +179,13 @@ class AuditLogger(AuditEvents):
         """Start the next file when day or size ask for it; to be called between steps, never within one.
 
         The state is taken before the first line of the new file, under whatever lock the caller holds for a
-        step.
+        step. Never raises for the disk: a rotation can wait until it works again.
         """
         writer = self._require_writer()
-        if not self._rotation_due():
+        if writer.failure is not None or not self._rotation_due():
             return False
         state = self._state()  # outside our lock: it is the caller's code
         with self._lock:
-            writer.check_room()
             writer.submit(self._composer.start_file(self._now_us(), state))
         self._note_recovery(writer)
         return True
@@ -223,8 +221,7 @@ class AuditLogger(AuditEvents):
         """Sync, note the head, give the folder back. Harmless when not open.
 
         Raises:
-            JournalUnavailable: lines could not be written and are lost with this object; the context says how
-            many.
+            JournalUnavailable: lines could not be written and are lost with this object; `pending` says how many.
         """
         with self._lock:
             writer = self._writer
@@ -289,9 +286,7 @@ class AuditLogger(AuditEvents):
     def _note_recovery(self, writer: JournalWriter) -> None:
         recovery = writer.take_recovery()
         if recovery is not None:
-            self.append(
-                "note", "journal_recovered", fields={"error": recovery.failure, "data": recovery._asdict()}
-            )
+            self.append("note", "journal_recovered", fields={"error": recovery.failure, "data": recovery._asdict()})
 
     def _reached(self, writer: JournalWriter) -> int:
         """The last line that is as safe as the policy asks."""

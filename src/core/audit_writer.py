@@ -99,9 +99,7 @@ class _Written(NamedTuple):
 class JournalWriter:
     """Writes entries to the files of `folder`; `keep=False` keeps nothing for a sync (AUDIT_FSYNC=never)."""
 
-    def __init__(
-        self, folder: Path, anchor: AnchorFile, *, keep: bool = True, held_max: int = HELD_LINES_MAX
-    ) -> None:
+    def __init__(self, folder: Path, anchor: AnchorFile, *, keep: bool = True, held_max: int = HELD_LINES_MAX) -> None:
         self._folder = folder
         self._anchor = anchor
         self._keep = keep
@@ -110,9 +108,7 @@ class JournalWriter:
         # sync.
         self._sync_lock = threading.Lock()
         self._state_lock = threading.Lock()
-        self._files: list[
-            _LogFile
-        ] = []  # the last one is written to; those before it wait for their last sync
+        self._files: list[_LogFile] = []  # the last one is written to; those before it wait for their last sync
         self._backlog: deque[Entry] = deque()
         self._unsynced: deque[_Written] = deque()
         self._written = GENESIS

@@ -27,11 +27,12 @@ _SENSITIVE_NAMES = frozenset({"signature", "listenkey", "x-mbx-apikey"})
 _NAMES = "|".join(sorted(_SENSITIVE_NAMES))
 # A quoted name needs a quoted value, so that JSON's own null or number after it is left alone; a bare name
 # (query string, header dump) runs to the next delimiter. Neither can swallow a quote: masked JSON stays JSON.
-_NAMED = re.compile(
-    rf"""(?ix) ( (?:{_NAMES}) \\* ["'] \s* [:,] \s* \\* ["'] ) [^"'\\]+
+_NAMED_PATTERN = rf"""(?ix) ( (?:{_NAMES}) \\* ["'] \s* : \s* \\* ["'] ) [^"'\\]+
            |   ( (?:{_NAMES}) (?: \s* [=:] \s* | %3D ) )       [^"'\\&\s,;}})\]]+"""
-)
-_NAMED_BYTES = re.compile(_NAMED.pattern.encode())
+_NAMED = re.compile(_NAMED_PATTERN)
+_NAMED_BYTES = re.compile(_NAMED_PATTERN.encode())
+# Header dumps as pairs. In text only: in JSON, what follows a value and a comma is the next key.
+_NAMED_PAIR = re.compile(rf"""(?i)((?:{_NAMES})["'], ?b?["'])[^"'\\]+""")
 _LOG_RECORD_KEYS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
 
 
@@ -83,6 +84,7 @@ class Redactor(logging.Filter):
         lowered = text.lower()
         if any(name in lowered for name in _SENSITIVE_NAMES):
             text = _NAMED.sub(lambda hit: (hit[1] or hit[2]) + MASK, text)
+            text = _NAMED_PAIR.sub(lambda hit: hit[1] + MASK, text)
         return text
 
     def data(self, data: bytes) -> bytes:
