@@ -62,19 +62,29 @@ class UsageWindow:
                 self._flights[token] = flight._replace(base=self.used)
 
     def reserve(self, token: int, cost: int) -> None:
-        """A request of ours is about to leave."""
+        """A request of ours is about to leave; tokens grow."""
         if cost > 0:
             self._flights[token] = _Flight(cost, self.used, self._window)
 
     def settle(self, token: int) -> None:
         """It is over, whatever came of it."""
         flight = self._flights.pop(token, None)
-        if flight is not None:
-            self._counted = max(self._counted, flight.base + flight.cost)
+        if flight is None:
+            return
+        earlier = {key: other for key, other in self._flights.items() if key < token}
+        still_flying = sum(other.cost for other in earlier.values())  # in our base, and counted by themselves
+        self._counted = max(self._counted, flight.base + flight.cost - still_flying)
+        for key, other in earlier.items():  # reserved before us, over after us: what we cost is known by then
+            self._flights[key] = other._replace(base=other.base + flight.cost)
 
     def release(self, token: int) -> None:
         """It never left."""
-        self._flights.pop(token, None)
+        flight = self._flights.pop(token, None)
+        if flight is None:
+            return
+        for key, other in self._flights.items():
+            if key > token:
+                self._flights[key] = other._replace(base=other.base - flight.cost)
 
     def observe(self, count: int, sent_at_ms: int | None) -> None:
         """The exchange's own count, in an answer to a request sent at `sent_at_ms` (None: taken as now).
