@@ -1,0 +1,78 @@
+"""The lock: one holder, named to whoever comes second, gone with its holder."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bracketeer.core.errors import LockHeld
+from bracketeer.core.exclusive_lock import ExclusiveLock
+
+
+def test_second_is_refused_and_told_who_holds_it(tmp_path: Path) -> None:
+    """The refusal names the first holder in its text and as data."""
+    path = tmp_path / "x.lock"
+    with ExclusiveLock(path, {"pid": "17", "since": "noon"}) as first:
+        assert first.held
+        with pytest.raises(LockHeld, match=r"pid=17 since=noon") as refused:
+            ExclusiveLock(path, {}).acquire()
+        assert refused.value.holder == {"pid": "17", "since": "noon"}
+
+
+def test_free_again_after_release(tmp_path: Path) -> None:
+    """A released lock can be taken by anybody, and the new holder's name replaces the longer old one."""
+    path = tmp_path / "x.lock"
+    first = ExclusiveLock(path, {"pid": "1", "comment": "something long"})
+    first.acquire()
+    first.release()
+    first.release()  # harmless
+    assert not first.held
+    with ExclusiveLock(path, {"pid": "2"}):
+        assert path.read_text() == '{"pid":"2"}\n'
+
+
+def test_not_re_entrant(tmp_path: Path) -> None:
+    """Taking it twice with one object is a mistake of the caller, not a refusal."""
+    with ExclusiveLock(tmp_path / "x.lock", {}) as lock, pytest.raises(RuntimeError, match="already held"):
+        lock.acquire()
+
+
+@pytest.mark.parametrize("content", [b"", b"no json", b'{"pid": 5}'])
+def test_unreadable_holder_is_still_a_refusal(tmp_path: Path, content: bytes) -> None:
+    """A holder that has not written its name yet holds the lock all the same."""
+    path = tmp_path / "x.lock"
+    with ExclusiveLock(path, {}):
+        path.write_bytes(content)
+        with pytest.raises(LockHeld) as refused:
+            ExclusiveLock(path, {}).acquire()
+    assert refused.value.holder == {}
+
+
+def test_disk_errors_pass_and_leave_nothing_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lock file that cannot be written is not held afterwards."""
+
+    def full(fd: int, data: bytes, offset: int) -> int:
+        raise OSError("No space left on device")
+
+    path = tmp_path / "x.lock"
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "pwrite", full)
+        with pytest.raises(OSError, match="No space"):
+            ExclusiveLock(path, {}).acquire()
+    with ExclusiveLock(path, {}):
+        pass
+
+
+def test_lock_of_a_killed_process_is_free(tmp_path: Path) -> None:
+    """However the holder dies, nothing has to be cleaned up."""
+    path = tmp_path / "x.lock"
+    code = (
+        "import os, signal; from bracketeer.core.exclusive_lock import ExclusiveLock; "
+        f"ExclusiveLock({str(path)!r}, {{'pid': 'dead'}}).acquire(); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=False, env={**os.environ, "PYTHONPATH": "dev"})
+    assert "dead" in path.read_text()
+    with ExclusiveLock(path, {}) as lock:
+        assert lock.held
