@@ -8,6 +8,7 @@ so no order of events and no repetition can do harm. No sockets, clocks, randomn
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Context, localcontext
 from typing import Any
 
 from msgspec.structs import replace
@@ -49,6 +50,7 @@ from .state import SignalRecord, State
 from .turn import Turn
 from .values import AlgoStatus, OrderStatus
 
+EXACT = Context(prec=50)
 DISAGREE_MS = 250
 """Fill and position travel as separate events; only a difference that lasts longer is looked into."""
 
@@ -59,9 +61,10 @@ def step(state: State, event: AnyEvent) -> list[AnyCommand]:
     Deterministic: the same state and event give the same state and commands, byte for byte.
     """
     turn = Turn(state=state, now_ms=event.at_ms)
-    _HANDLERS[type(event)](turn, event)
-    for signal_id in list(state.brackets):
-        _drive(turn, state.brackets[signal_id])
+    with localcontext(EXACT):  # the calling thread's own precision must not change a quantity
+        _HANDLERS[type(event)](turn, event)
+        for signal_id in list(state.brackets):
+            _drive(turn, state.brackets[signal_id])
     return turn.commands
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
 from ..core.audit_logger import AuditLogger
 from ..core.commands import CancelOrder, SubmitOrder
 from ..core.denial import DenialCode
+from ..core.errors import AuditError
 from ..core.request_weight import RequestClass, RequestWeightTracker
 from ..core.values import Role
 from .driver import Asking
@@ -42,6 +44,10 @@ class Gates:
 
     def audit_log(self) -> Problem | None:
         """What cannot be recorded is not begun."""
+        if self._journal.healthy:
+            return None
+        with suppress(AuditError):  # there may be room again: what waits in memory is tried before refusing
+            self._journal.wait_durable(self._journal.last_seq)
         if self._journal.healthy:
             return None
         return Problem(

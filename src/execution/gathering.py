@@ -10,6 +10,7 @@ from typing import Protocol, TypeVar
 from ..core.denial import DenialCode
 from ..core.events import SignalContext
 from ..core.form import check_form
+from ..core.instrument import Instrument
 from ..core.settings import Policy
 from ..core.signal import Signal
 from .errors import AuthenticationFailed, ClockSkewed, ExchangeError, ExchangeUnreachable, RateLimited
@@ -65,7 +66,7 @@ class Gatherer:
                 raise problem
         amount = self._start(lambda: self._amount(signal.symbol))
         working_type = signal.working_type or self._policy.working_type
-        instrument = _asked(lambda: self._rules.rules(signal.symbol), DenialCode.RULES_UNAVAILABLE)
+        instrument = _asked(lambda: self._look_up_rules(signal.symbol), DenialCode.RULES_UNAVAILABLE)
         if instrument is None:
             raise Problem(
                 DenialCode.UNKNOWN_SYMBOL,
@@ -80,6 +81,13 @@ class Gatherer:
 
     def _close(self, signal: Signal) -> SignalContext:
         return SignalContext(position_amount=self._amount(signal.symbol))
+
+    def _look_up_rules(self, symbol: str) -> Instrument | None:
+        """The rules of a symbol; one that is not in the cache may have been listed since."""
+        found = self._rules.rules(symbol)
+        if found is None and self._rules.refresh_after_filter_error():
+            found = self._rules.rules(symbol)
+        return found
 
     def _amount(self, symbol: str) -> Decimal:
         amounts = _asked(lambda: self._gateway.position_amounts(symbol), DenialCode.EXCHANGE_UNREACHABLE)

@@ -104,7 +104,7 @@ def test_several_prints_are_one_position(at: Desk) -> None:
     assert report.entry.executed_quantity == 5
     trades = [row for row in at.state()["trades"] if row["side"] == "BUY"]
     assert len(trades) > 1
-    paid = sum(Decimal(row["price"]) * Decimal(row["qty"]) for row in trades)
+    paid = sum((Decimal(row["price"]) * Decimal(row["qty"]) for row in trades), Decimal(0))
     assert report.entry.average_price is not None
     assert abs(report.entry.average_price - paid / 5) < Decimal("0.01")
     at.assert_protected("5")

@@ -106,15 +106,15 @@ def test_disk_full_stops_entries_and_not_exits(at: Desk, mocker: MockerFixture) 
     """A full disk: no new entry, CLOSE works, nothing is lost from the log when there is room again."""
     at.simulator.set_price("ETHUSDT", "3000")
     at.enter()
-    write = os.write
+    write = os.pwrite
     full = {"now": True}
 
-    def no_room(fd: int, data: bytes) -> int:
-        if full["now"] and data.startswith(b'{"seq"'):
+    def no_room(fd: int, data: bytes, offset: int) -> int:
+        if full["now"] and bytes(data).startswith(b'{"seq"'):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        return write(fd, data)
+        return write(fd, data, offset)
 
-    mocker.patch("os.write", side_effect=no_room)
+    mocker.patch("os.pwrite", side_effect=no_room)
     ether = at.manager.execute_signal(
         Signal(signal_type=SignalType.LONG_ENTRY, symbol="ETHUSDT", signal_id="e", quantity="0.1", stop_loss="2900")
     )

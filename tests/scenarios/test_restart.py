@@ -9,6 +9,7 @@ import sys
 import time
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -45,7 +46,8 @@ def die(simulator: RunningSimulator, folder: Path, when: str, role: str) -> None
 def test_killed_while_protecting(simulator: RunningSimulator, tmp_path: Path, when: str, role: str) -> None:
     """Killed between entry and protection: protected within 2 s of the start, and the signal does not trade again."""
     die(simulator, tmp_path / "audit", when, role)
-    assert Decimal(simulator.state()["positions"][0]["positionAmt"]) == Decimal("0.010")
+    positions: Any = simulator.state()["positions"]
+    assert Decimal(positions[0]["positionAmt"]) == Decimal("0.010")
     started = time.monotonic()
     with desk(simulator, tmp_path / "audit") as at:
         eventually(lambda: at.resting() == ["STOP_MARKET", "TAKE_PROFIT_MARKET"])
