@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bracketeer.core.usage_window import UsageWindow
@@ -56,6 +56,28 @@ def test_lost_requests_count() -> None:
     pool.settle(2)
     pool.settle(2)
     assert pool.used == 110
+
+
+def test_requests_that_end_out_of_order_count_once_each() -> None:
+    """The later one is over first: neither hides the other, neither counts for both."""
+    pool = window()
+    pool.reserve(1, 5)
+    pool.reserve(2, 7)
+    pool.settle(2)
+    assert pool.used == 12
+    pool.settle(1)
+    assert pool.used == 12
+
+
+def test_request_that_never_left_is_not_claimed_by_a_later_one() -> None:
+    """What was in flight when the later one was reserved turned out to be nothing."""
+    pool = window()
+    pool.observe(100, START)
+    pool.reserve(1, 40)
+    pool.reserve(2, 5)
+    pool.release(1)
+    pool.settle(2)
+    assert pool.used == 105
 
 
 def test_new_window_starts_with_what_is_in_flight() -> None:
@@ -122,6 +144,7 @@ moves = st.lists(
 )
 
 
+@settings(max_examples=500, deadline=None)
 @given(moves)
 def test_count_stays_between_certain_and_possible(story: list[tuple[str, int]]) -> None:
     """Requests are sent, arrive, are answered late, lost or never sent, in any order and over window ends.
