@@ -9,7 +9,7 @@ included. All its calls go through `sign_request` and `send_request`, so replaci
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 from urllib.parse import urlencode
 
 import msgspec
@@ -49,6 +49,9 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
 
     def __repr__(self) -> str:
         return f"Reply({self.call})"  # the data may be a listen key
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return [("call", self.call)]
 
     def read(self, translate: Callable[[Any], Meaning]) -> Meaning:
         """Translate the data.
@@ -118,8 +121,8 @@ class Client(UMFutures):  # type: ignore[misc] # the connector ships no types
     ) -> Reply:
         """Stamp, sign and send (binance-usdm.md §2.1). The text that was signed is the text that is sent."""
         sent_at_ms = self.clock.now_ms()
-        query = _encoded(payload, recvWindow=self.recv_window_ms, timestamp=sent_at_ms)
-        return self._exchange(http_method, url_path, f"{query}&signature={self._get_sign(query)}", sent_at_ms)
+        stamped = _encoded(payload, recvWindow=self.recv_window_ms, timestamp=sent_at_ms)
+        return self._exchange(_Request(http_method, url_path, stamped, sign=self._get_sign), sent_at_ms)
 
     def send_request(
         self,
@@ -129,7 +132,7 @@ class Client(UMFutures):  # type: ignore[misc] # the connector ships no types
         special: bool = False,  # noqa: ARG002 - the connector's signature
     ) -> Reply:
         """Send a request that needs no signature; the key goes along in its header."""
-        return self._exchange(http_method, url_path, _encoded(payload), self.clock.now_ms())
+        return self._exchange(_Request(http_method, url_path, _encoded(payload)), self.clock.now_ms())
 
     # What the connector has no methods for (binance-usdm.md §3.3, §15.2), in its own style.
 
@@ -162,39 +165,41 @@ class Client(UMFutures):  # type: ignore[misc] # the connector ships no types
         """Drop all connections."""
         self.session.close()
 
-    def _exchange(self, http_method: str, url_path: str, query: str, sent_at_ms: int) -> Reply:
+    def _exchange(self, request: _Request, sent_at_ms: int) -> Reply:
         """One request, one answer or one `ExchangeError`; never a second request."""
-        call = f"{http_method} {url_path}"
-        url = f"{self.base_url}{url_path}" + (f"?{query}" if query else "")
-        reservation = self._tracker.reserve(*cost(call, one_symbol="symbol=" in query))
-        response: requests.Response | None = None
-        sent, problem = True, ""
+        reservation = self._tracker.reserve(*cost(request.call, one_symbol=request.one_symbol))
+        answer = self._send(request)
+        if isinstance(answer, _NoAnswer):
+            if answer.sent:
+                self._tracker.settle(reservation)
+            else:
+                self._tracker.release(reservation)
+            raise self._failure(request.call, sent_at_ms, text=answer.text, sent=answer.sent)
+        # Refusals count too, and their headers are the ones that matter most.
+        self._tracker.observe(answer.headers, sent_at_ms=sent_at_ms)
+        self._tracker.settle(reservation)
+        if not 200 <= answer.status_code < 300:
+            raise self._refusal(request.call, sent_at_ms, answer)
         try:
-            # Not followed: a redirect would carry key and signature to another host.
-            response = self.session.request(http_method, url, timeout=self.timeout, allow_redirects=False)
-        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-            sent, problem = not never_left(error), describe(error)
-        # Raised outside the `except`: the exception caught there knows the signed URL and must not come
-        # along.
-        if not sent:
-            self._tracker.release(reservation)
-        else:
-            # Refusals count too, and their headers are the ones that matter most.
-            headers = response.headers if response is not None else {}
-            self._tracker.observe(headers, sent_at_ms=sent_at_ms)
-            self._tracker.settle(reservation)
-        if response is None:
-            raise self._failure(call, sent_at_ms, text=problem, sent=sent)
-        if not 200 <= response.status_code < 300:
-            raise self._refusal(call, sent_at_ms, response)
-        try:
-            data = load_json(response.content)
+            data = load_json(answer.content)
         except UnreadableMessage as error:
-            problem = str(error)
+            text = str(error)
         else:
-            return Reply(call=call, data=data, sent_at_ms=sent_at_ms, limit_usage=limit_usage(response.headers))
-        failure = classify(http_status=response.status_code, code=None, text=problem, sent=True)
-        raise UnreadableAnswer(failure, call=call, sent_at_ms=sent_at_ms)
+            usage = limit_usage(answer.headers)
+            return Reply(call=request.call, data=data, sent_at_ms=sent_at_ms, limit_usage=usage)
+        failure = classify(http_status=answer.status_code, code=None, text=text, sent=True)
+        raise UnreadableAnswer(failure, call=request.call, sent_at_ms=sent_at_ms)
+
+    def _send(self, request: _Request) -> requests.Response | _NoAnswer:
+        """Send. A failure comes back as a value: the exception knows the signed URL, and must not be chained to
+        ours."""
+        try:
+            # Redirects are not followed: they would carry key and signature to another host.
+            return self.session.request(
+                request.method, self.base_url + request.target, timeout=self.timeout, allow_redirects=False
+            )
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+            return _NoAnswer(describe(error), sent=not never_left(error))
 
     def _refusal(self, call: str, sent_at_ms: int, response: requests.Response) -> ExchangeError:
         status = response.status_code
@@ -231,6 +236,29 @@ class Client(UMFutures):  # type: ignore[misc] # the connector ships no types
         if self._on_failure is not None:
             self._on_failure(error)
         return error
+
+
+class _NoAnswer(NamedTuple):
+    """Nothing came back: why, and whether the request may have left."""
+
+    text: str
+    sent: bool
+
+
+class _Request:
+    """What goes out. Its repr leaves the query out, so that no traceback with local variables shows a signature."""
+
+    __slots__ = ("call", "method", "one_symbol", "target")
+
+    def __init__(self, method: str, path: str, query: str, *, sign: Callable[[str], str] | None = None) -> None:
+        self.method = method
+        self.call = f"{method} {path}"
+        self.one_symbol = "symbol=" in query
+        signed = f"{query}&signature={sign(query)}" if sign else query
+        self.target = f"{path}?{signed}" if signed else path
+
+    def __repr__(self) -> str:
+        return f"_Request({self.call})"
 
 
 def _encoded(payload: Mapping[str, object] | None, **ours: int) -> str:

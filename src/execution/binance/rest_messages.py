@@ -251,6 +251,9 @@ class WireListenKey(msgspec.Struct, frozen=True, rename="camel"):
     def __repr__(self) -> str:
         return "WireListenKey(***)"
 
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return []  # what `rich` prints instead of the repr; the one of `msgspec` would show the key
+
 
 class WireLastPrice(msgspec.Struct, frozen=True):
     """Answer of `GET /fapi/v2/ticker/price` for one symbol."""

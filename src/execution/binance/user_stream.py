@@ -39,7 +39,7 @@ _OPEN_TIMEOUT_S: Final = 5.0
 _CLOSE_TIMEOUT_S: Final = 0.3
 _PING_INTERVAL_S: Final = 20.0
 _PING_TIMEOUT_S: Final = 10.0
-_JOIN_TIMEOUT_S: Final = 0.9
+_JOIN_TIMEOUT_S: Final = 0.6
 
 
 class Account(Protocol):

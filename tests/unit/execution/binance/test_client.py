@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 import requests
+from rich.pretty import pretty_repr
 
 from bracketeer.execution.binance.client import Client, Reply
+from bracketeer.execution.binance.rest_messages import WireListenKey
 from bracketeer.execution.errors import ExchangeError, ExchangeRefused, RateLimited
 
 from .stubs import API_KEY, API_SECRET, NOW_MS, Answer, Desk, refusal
@@ -147,11 +149,14 @@ def failures() -> list[Any]:
 
 
 def everything_about(error: BaseException | None) -> str:
-    """All a debugger, a log or a crash report could print of an exception, however it is chained."""
+    """All a log or a crash report could print of an exception, however it is chained, our local variables included."""
     if error is None:
         return ""
-    lines = traceback.format_exception(error)
-    return "".join(lines) + repr(error) + everything_about(error.__context__) + everything_about(error.__cause__)
+    said = "".join(traceback.format_exception(error)) + repr(error)
+    for frame, _line in traceback.walk_tb(error.__traceback__):
+        if "bracketeer" in frame.f_code.co_filename:
+            said += repr(frame.f_locals)
+    return said + everything_about(error.__context__) + everything_about(error.__cause__)
 
 
 @pytest.mark.parametrize("number", range(len(failures())))
@@ -178,7 +183,8 @@ def test_a_listen_key_is_known_to_the_redactor_and_hidden_in_reprs() -> None:
     assert desk.redactor.text(f"the key {LISTEN_KEY}") == "the key ***"
     assert [sent.query for sent in desk.exchange.sent] == ["", ""]
     reply = Reply(call="POST /fapi/v1/listenKey", data={"listenKey": LISTEN_KEY}, sent_at_ms=0, limit_usage={})
-    assert LISTEN_KEY not in repr(reply)
+    assert LISTEN_KEY not in repr(reply) + pretty_repr(reply)
+    assert LISTEN_KEY not in pretty_repr(WireListenKey(LISTEN_KEY))
 
 
 def test_the_connector_leaves_the_root_logger_alone(caplog: pytest.LogCaptureFixture) -> None:
