@@ -1,0 +1,219 @@
+"""`bracketeer demo`: the whole story on the embedded exchange, and a judgement of how it went."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+from rich.table import Table
+from rich.text import Text
+
+from ..core.audit_files import log_files, read_since_checkpoint
+from ..core.audit_verify import VerifyReport
+from ..core.errors import AuditError
+from ..core.journal import rebuild
+from ..core.report import ExecutionReport, ReportStatus
+from ..core.settings import Settings
+from ..core.state import State
+from ..execution.order_manager import OrderExecutionManager
+from .audit import verdict
+from .console import BAD, EXIT_FAILED, GOOD, Output, marked
+from .demo_exchange import DemoExchange
+from .demo_promises import Evidence, OrderKey, Promise, Traded, entries, judge, traded_orders
+from .demo_screen import make_screen
+from .demo_script import read_script
+from .demo_story import Answer, Story, wish_of
+from .report_view import amount, mark_of, side_word
+
+STILL_TIMEOUT_S: Final = 5.0
+STILL_PAUSE_S: Final = 0.05
+EXIT_TERMINATED: Final = 143
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True):
+    """A signal in the summary; `result` is profit less commissions, in USDT."""
+
+    signal_id: str
+    symbol: str
+    side: str
+    status: ReportStatus
+    reason: str
+    entry: str
+    exit: str
+    result: str
+    naked_ms: int | None
+
+
+def run_demo(output: Output, *, signals: Path | None, audit_dir: Path | None, speed: float) -> int:
+    """Play the day and judge it; the exit code.
+
+    Raises:
+        BracketeerError: it could not be played: no exchange, no audit folder, no signals.
+    """
+    steps = read_script(signals)
+    folder = _fresh(audit_dir if audit_dir is not None else Path("logs", f"demo-{time.strftime('%Y%m%d-%H%M%S')}"))
+    settings = Settings(audit_log_dir=str(folder))
+    started_s = time.monotonic()
+    with _ending_on_sigterm(), DemoExchange() as exchange:
+        access = exchange.access
+        _introduce(output, access.rest, folder)
+        with make_screen(output) as screen:
+            story = Story(steps, exchange, screen, speed)
+            with OrderExecutionManager(
+                access.api_key,
+                access.api_secret,
+                base_url=access.rest,
+                stream_url=access.stream,
+                settings=settings,
+                on_notice=story.hear,
+            ) as manager:
+                story.play(manager)
+                state, replay_is_same = _still(manager, folder)
+        evidence = Evidence(
+            books=exchange.books(),
+            state=state,
+            answers=story.answers,
+            audit_dir=folder,
+            access=access,
+            naked_limit_ms=settings.policy.naked_limit_ms,
+            replay_is_same=replay_is_same,
+        )
+        promises, verified = judge(evidence)
+    seconds = time.monotonic() - started_s
+    _conclude(output, folder, _rows(evidence), promises, verified, seconds)
+    return 0 if all(promise.kept for promise in promises) else EXIT_FAILED
+
+
+def _fresh(folder: Path) -> Path:
+    """A demo repeats its signal ids, so a log that knows them would make duplicates of them all."""
+    if folder.is_dir() and log_files(folder):
+        raise AuditError(
+            "there is an audit log already; the demo needs a folder of its own", code="folder_not_empty", folder=folder
+        )
+    return folder
+
+
+def _still(manager: OrderExecutionManager, folder: Path) -> tuple[State, bool]:
+    """The state once nothing moves any more, and whether replaying the log on disk leads to the very same.
+
+    Asked while the manager runs, because closing it is an event too. A line may be just on its way: it is asked again.
+    """
+    deadline_s = time.monotonic() + STILL_TIMEOUT_S
+    while True:
+        state = manager.state()
+        is_same = rebuild(read_since_checkpoint(folder)).fingerprint() == state.fingerprint()
+        if is_same or time.monotonic() > deadline_s:
+            return state, is_same
+        time.sleep(STILL_PAUSE_S)
+
+
+@contextmanager
+def _ending_on_sigterm() -> Iterator[None]:
+    """End by an exception on SIGTERM too, so that the exchange's process is never left behind."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def end(_number: int, _frame: object) -> None:
+        raise SystemExit(EXIT_TERMINATED)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _introduce(output: Output, rest: str, folder: Path) -> None:
+    if output.as_json:
+        output.document({"event": "started", "exchange": rest, "audit_dir": str(folder)})
+    output.show(
+        Text.assemble(
+            ("Bracketeer demo", "bold"),
+            f"  a falling day on a simulated exchange at {rest}; audit log in {folder}\n",
+        )
+    )
+
+
+def _rows(evidence: Evidence) -> list[Row]:
+    orders = traded_orders(evidence.books)
+    final = entries(evidence.state)
+    shown: set[str] = set()
+    rows: list[Row] = []
+    for answer in evidence.answers:
+        signal_id = answer.report.signal_id
+        ended = final.get(signal_id) if signal_id not in shown else None
+        shown.add(signal_id)
+        rows.append(_row(answer, ended, orders))
+    return rows
+
+
+def _row(answer: Answer, ended: ExecutionReport | None, orders: dict[OrderKey, Traded]) -> Row:
+    facts, report = wish_of(answer.line), ended or answer.report
+    entry, leaving = (ended.entry, ended.exit) if ended is not None else (None, None)
+    parts = [orders.get((report.symbol, order.exchange_order_id or 0)) for order in (entry, leaving) if order]
+    earned = [part.profit - part.commission for part in parts if part is not None]
+    return Row(
+        signal_id=answer.report.signal_id or str(facts.get("signal_id", "")),
+        symbol=report.symbol or str(facts.get("symbol", "")),
+        side=side_word(entry.side) if entry is not None else "",
+        status=report.status,
+        reason=report.reason.code if report.reason is not None else "",
+        entry=amount(entry.average_price) if entry is not None else "",
+        exit=amount(leaving.average_price) if leaving is not None else "",
+        result=f"{sum(earned, Decimal(0)):+.2f}" if earned else "",
+        naked_ms=report.timings.naked_ms if ended is not None and report.timings is not None else None,
+    )
+
+
+def _conclude(
+    output: Output, folder: Path, rows: list[Row], promises: list[Promise], verified: VerifyReport, seconds: float
+) -> None:
+    broken = sum(not promise.kept for promise in promises)
+    if output.as_json:
+        summary: dict[str, Any] = {
+            "event": "summary",
+            "ok": broken == 0,
+            "seconds": round(seconds, 1),
+            "signals": rows,
+            "promises": promises,
+            "audit": {"path": str(folder), **msgspec.to_builtins(verified)},
+        }
+        output.document(summary)
+        return
+    output.show("", _summary_table(rows), "")
+    for promise in promises:
+        output.show(marked(GOOD if promise.kept else BAD, (f"{promise.name:<10}", "bold"), promise.text))
+    output.show("", *verdict(folder, verified))
+    output.show(Text.assemble("  read it: ", (f"bracketeer audit show {folder}", "bold")), "")
+    kept = f"all {len(promises)} promises kept" if not broken else f"{broken} of {len(promises)} promises BROKEN"
+    output.show(marked(BAD if broken else GOOD, (kept, "bold"), f" in {seconds:.0f} s"))
+
+
+def _summary_table(rows: list[Row]) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+    for name in ("", "signal", "symbol", "side", "outcome"):
+        table.add_column(name, no_wrap=True)
+    for name in ("entry", "exit", "USDT", "naked ms"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for row in rows:
+        mark = mark_of(row.status)
+        table.add_row(
+            marked(mark),
+            row.signal_id,
+            row.symbol,
+            row.side,
+            row.reason or row.status.value,
+            row.entry,
+            row.exit,
+            Text(row.result, "red" if row.result.startswith("-") else "green"),
+            "" if row.naked_ms is None else str(row.naked_ms),
+        )
+    return table
