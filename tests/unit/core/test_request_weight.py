@@ -1,8 +1,6 @@
 """The budgets: who may spend, who is shed first, and what people are told."""
 
-import json
 import threading
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -192,16 +190,12 @@ def test_end_of_a_ban_is_read_from_the_text(text: str, expected: int | None) -> 
 
 
 def test_limits_come_from_exchange_info(tracker: RequestWeightTracker) -> None:
-    """Recorded answer of the test network; rules of other kinds and nonsense are left alone."""
-    fixture = Path(__file__).parents[4] / "shared/fixtures/rest/exchangeInfo__full_testnet_2025_12.json"
-    rules: list[dict[str, Any]] = (
-        json.loads(fixture.read_text())["rateLimits"]
-        if fixture.exists()
-        else [
-            {"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1, "limit": 6000},
-            {"rateLimitType": "ORDERS", "interval": "MINUTE", "intervalNum": 1, "limit": 1200},
-        ]
-    )
+    """The test network's recorded rules; rules of other kinds and nonsense are left alone."""
+    rules: list[dict[str, Any]] = [
+        {"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1, "limit": 6000},
+        {"rateLimitType": "ORDERS", "interval": "MINUTE", "intervalNum": 1, "limit": 1200},
+        {"rateLimitType": "ORDERS", "interval": "SECOND", "intervalNum": 10, "limit": 300},
+    ]
     odd: list[dict[str, Any]] = [
         {"rateLimitType": "RAW_REQUESTS", "interval": "MINUTE", "intervalNum": 5, "limit": 1},
         {"rateLimitType": "ORDERS", "interval": "MINUTE", "intervalNum": 1, "limit": 0},
