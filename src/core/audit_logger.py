@@ -1,10 +1,9 @@
 """The journal: one append-only, hash-chained log that is compliance record, write-ahead log and history.
 
-The one module of `core` that touches a disk (with its helpers `audit_files`, `audit_writer`,
-`audit_recovery`). Time is injected. Chain and file of a line are decided when it is appended, in memory;
-getting it to disk is the writer's work and may lag when the disk fails. So an append never raises for the
-disk: the caller sees `healthy`, and whoever needs a line to be durable before acting says so with
-`wait_durable`.
+The one module of `core` that touches a disk (with its helpers `audit_files`, `audit_writer`, `audit_recovery`). Time
+is injected. Chain and file of a line are decided when it is appended, in memory; getting it to disk is the writer's
+work and may lag when the disk fails. So an append never raises for the disk: the caller sees `healthy`, and whoever
+needs a line to be durable before acting says so with `wait_durable`.
 """
 
 import os
@@ -52,9 +51,8 @@ class AuditLogger(AuditEvents):
         max_bytes: a file that has reached this size is followed by a new one at the next `rotate_if_due`.
         redactor: masks secrets in every line before it is hashed.
         owner: what the lock file tells a second process about us, beside pid, host and since.
-        checkpoint_state: gives the state a new file starts with (anything msgspec can encode); without it a
-            replay has to read the whole log. Called by `open` on an empty folder and by `rotate_if_due`, on
-            the caller's thread.
+        checkpoint_state: gives the state a new file starts with (anything msgspec can encode); without it a replay has
+            to read the whole log. Called by `open` on an empty folder and by `rotate_if_due`, on the caller's thread.
         hmac_key: keys the checkpoints and the head anchor, so that a wholesale rewrite shows.
     """
 
@@ -153,9 +151,8 @@ class AuditLogger(AuditEvents):
     ) -> int:
         """Add a line and return its number. Writes without syncing (see `fsync`); never raises for the disk.
 
-        On a new day the line opens that day's file, behind a checkpoint without a state: this may be the
-        middle of a step, where a state would claim lines that are still to come. Replay then starts one file
-        earlier.
+        On a new day the line opens that day's file, behind a checkpoint without a state: this may be the middle of a
+        step, where a state would claim lines that are still to come. Replay then starts one file earlier.
 
         Raises:
             JournalError: not open, or 100 000 lines already wait for the disk (`journal_full`).
@@ -178,8 +175,8 @@ class AuditLogger(AuditEvents):
     def rotate_if_due(self) -> bool:
         """Start the next file when day or size ask for it; to be called between steps, never within one.
 
-        The state is taken before the first line of the new file, under whatever lock the caller holds for a
-        step. Never raises for the disk: a rotation can wait until it works again.
+        The state is taken before the first line of the new file, under whatever lock the caller holds for a step.
+        Never raises for the disk: a rotation can wait until it works again.
         """
         writer = self._require_writer()
         if writer.failure is not None or not self._rotation_due():
@@ -247,11 +244,7 @@ class AuditLogger(AuditEvents):
         self.close()
 
     def _process_lock(self) -> ExclusiveLock:
-        started = {
-            "pid": str(os.getpid()),
-            "host": os.uname().nodename,
-            "since": iso_timestamp(self._now_us()),
-        }
+        started = {"pid": str(os.getpid()), "host": os.uname().nodename, "since": iso_timestamp(self._now_us())}
         return ExclusiveLock(self.log_dir / LOCK_NAME, {**self._owner, **started})
 
     def _begin(self, writer: JournalWriter, end: LogEnd) -> None:
