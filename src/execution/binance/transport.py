@@ -1,8 +1,8 @@
 """The HTTP session, and the proof whether a request left this machine.
 
-The question "did anything leave?" decides whether an order may be sent again (binance-usdm.md §8), and
-exception types alone cannot answer it: a TLS error can come from the handshake or from the middle of an
-answer. So our connections mark what fails inside `connect()`, which is before the first byte of any request.
+The question "did anything leave?" decides whether an order may be sent again (binance-usdm.md §8), and exception types
+alone cannot answer it: a TLS error can come from the handshake or from the middle of an answer. So our connections mark
+what fails inside `connect()`, which is before the first byte of any request.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import re
 import time
+from collections.abc import Iterator
 from typing import Final
 
 import requests
@@ -17,13 +18,12 @@ import urllib3
 from requests.adapters import BaseAdapter, HTTPAdapter
 
 POOL_SIZE: Final = 16
-"""Connections kept. Both protective orders, their look-ups and the polls of several symbols go out at the
-same time."""
+"""Connections kept. Both protective orders, their look-ups and the polls of several symbols go out at the same time."""
 
 IDLE_LIMIT_S: Final = 30.0
-"""A pooled connection idle for longer is not trusted. A server may close an idle connection at the very
-moment we write to it; that order's fate is then unknown, and finding out costs more than a new handshake. The
-pool itself drops a connection whose end has already arrived; this narrows what is left."""
+"""A pooled connection idle for longer is not trusted. A server may close an idle connection at the very moment we write
+to it; that order's fate is then unknown, and finding out costs more than a new handshake. The pool itself drops a
+connection whose end has already arrived; this narrows what is left."""
 
 
 class NeverConnected(urllib3.exceptions.NewConnectionError):
@@ -67,8 +67,7 @@ class _TlsPool(urllib3.HTTPSConnectionPool):
 
 
 class PooledAdapter(HTTPAdapter):
-    """Connections shared by all threads; no retries of its own, and never a redirect followed (see
-    `new_session`)."""
+    """Connections shared by all threads; no retries of its own, and never a redirect followed (see `new_session`)."""
 
     def __init__(self) -> None:
         super().__init__(pool_connections=2, pool_maxsize=POOL_SIZE, max_retries=0, pool_block=False)
@@ -94,34 +93,34 @@ def new_session(adapter: BaseAdapter | None = None) -> requests.Session:
 def never_left(error: BaseException) -> bool:
     """Whether a failure of `Session.request` proves that no byte of the request left.
 
-    `requests` wraps what `urllib3` raised, at different depths; so the whole chain is searched. Whatever is
-    not proven counts as sent, the reuse of a connection that the server had closed included.
+    Whatever is not proven counts as sent, the reuse of a connection that the server had closed included.
     """
-    queue: list[object] = [error]
-    seen: set[int] = set()
-    while queue:
-        link = queue.pop()
-        if not isinstance(link, BaseException) or id(link) in seen:
-            continue
-        seen.add(id(link))
-        if isinstance(
-            link, NeverConnected | urllib3.exceptions.NewConnectionError | requests.exceptions.ConnectTimeout
-        ):
-            return True
-        queue += [link.__cause__, link.__context__, getattr(link, "reason", None), *link.args]
-    return False
+    return any(isinstance(link, _PROOFS) for link in _layers(error))
 
 
 def describe(error: BaseException) -> str:
     """A failure in words that carry no URL: the texts of `requests` contain the signed one."""
-    names: list[str] = []
+    return " < ".join(dict.fromkeys(type(link).__name__ for link in _layers(error)))
+
+
+_PROOFS: Final = (NeverConnected, urllib3.exceptions.NewConnectionError, requests.exceptions.ConnectTimeout)
+
+_LAYERS_MAX: Final = 8
+
+
+def _layers(error: BaseException) -> Iterator[BaseException]:
+    """An exception and those it was made from, outermost first: `requests` wraps what `urllib3` raised.
+
+    `__context__` is not followed: it holds whatever the caller happened to be handling, such as the failed connect of
+    an earlier request, and that proves nothing about this one.
+    """
     link: BaseException | None = error
-    while link is not None and len(names) < 6:  # deeper than `requests` and `urllib3` ever wrap
-        if type(link).__name__ not in names:
-            names.append(type(link).__name__)
+    for _ in range(_LAYERS_MAX):  # deeper than the libraries ever wrap
+        if link is None:
+            return
+        yield link
         inner = (getattr(link, "reason", None), *reversed(link.args), link.__cause__)
         link = next((cause for cause in inner if isinstance(cause, BaseException)), None)
-    return " < ".join(names)
 
 
 class _WithoutQuery(logging.Filter):
@@ -138,7 +137,6 @@ _without_query = _WithoutQuery()
 
 
 def quiet_http_logs() -> None:
-    """Keep signed URLs out of the log lines of `urllib3`, whatever level somebody sets. May be called
-    again."""
+    """Keep signed URLs out of the log lines of `urllib3`, whatever level somebody sets. May be called again."""
     for name in ("urllib3.connectionpool", "urllib3.util.retry"):
         logging.getLogger(name).addFilter(_without_query)

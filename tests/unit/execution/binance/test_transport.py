@@ -143,12 +143,28 @@ def test_a_tls_error_in_the_middle_is_no_proof() -> None:
     assert not never_left(requests.exceptions.SSLError("bad record mac"))
 
 
-def test_a_chain_that_bites_its_own_tail_is_searched_once() -> None:
-    """Exceptions can be chained in a circle."""
-    one, two = ValueError(), ValueError()
-    one.__context__, two.__context__ = two, one
+def test_an_earlier_failed_connect_proves_nothing_about_this_request() -> None:
+    """Python chains what the caller is handling to what is raised meanwhile; mistaking it for a cause would send an
+    executed order again."""
+
+    def ask() -> None:
+        raise requests.ReadTimeout("of this request")
+
+    try:
+        raise requests.exceptions.ConnectTimeout("of another one")
+    except requests.RequestException:
+        with pytest.raises(requests.ReadTimeout) as caught:
+            ask()
+    assert isinstance(caught.value.__context__, requests.exceptions.ConnectTimeout)
+    assert not never_left(caught.value)
+
+
+def test_a_chain_that_bites_its_own_tail_has_an_end() -> None:
+    """Exceptions can be made from each other in a circle."""
+    one, two = ValueError(), KeyError()
+    one.__cause__, two.__cause__ = two, one
     assert not never_left(one)
-    assert describe(one) == "ValueError"
+    assert describe(one) == "ValueError < KeyError"
 
 
 def test_the_environment_does_not_decide_where_requests_go(session: requests.Session) -> None:
