@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from ...core.outcome import OutcomeKind
 from ...core.retry import RetryAudit, retry_with_backoff
-from ..errors import Banned, ClockSkewed, ExchangeError, ExchangeUnreachable, RateLimited
+from ..errors import ClockSkewed, ExchangeError, ExchangeUnreachable
 from .client import Client, Reply
 
 Meaning = TypeVar("Meaning")
@@ -64,14 +63,6 @@ def is_transient(error: BaseException) -> bool:
 
 
 def is_worth_waiting(error: BaseException) -> bool:
-    """The same, for calls that can afford to wait until a rate window is over. A ban is never waited out
-    here."""
-    if isinstance(error, Banned):
-        return False
-    if isinstance(error, RateLimited) or is_transient(error):
-        return True
-    return isinstance(error, ExchangeError) and _proven_transient(error)
-
-
-def _proven_transient(error: ExchangeError) -> bool:
-    return error.failure.kind is OutcomeKind.REFUSED and error.failure.resend_ms is not None
+    """The same, for calls that can afford to wait until a rate window is over or a book has orders again. A ban is not
+    waited out: its failure has no `resend_ms`."""
+    return is_transient(error) or (isinstance(error, ExchangeError) and error.failure.resend_ms is not None)

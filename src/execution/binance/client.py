@@ -1,9 +1,8 @@
-"""`UMFutures`, with what it lacks: our clock, bounded waiting, one error translation, and silence about
-secrets.
+"""`UMFutures`, with what it lacks: our clock, bounded waiting, one error translation, and silence about secrets.
 
-The connector (binance-usdm.md §15.2) takes its timestamps from the wall clock, waits for ever, drops rate
-headers of refusals, raises exceptions whose texts carry the signed URL, and logs raw answers, listen keys
-included. All its calls go through `sign_request` and `send_request`, so replacing those two mends every call.
+The connector (binance-usdm.md §15.2) takes its timestamps from the wall clock, waits for ever, drops rate headers of
+refusals, raises exceptions whose texts carry the signed URL, and logs raw answers, listen keys included. All its calls
+go through `sign_request` and `send_request`, so replacing those two mends every call.
 """
 
 from __future__ import annotations
@@ -157,8 +156,8 @@ class Client(UMFutures):  # type: ignore[misc] # the connector ships no types
         return self.sign_request("GET", "/fapi/v1/allAlgoOrders", parameters)
 
     def listen_key(self, http_method: str) -> Reply:
-        """`POST | PUT | DELETE /fapi/v1/listenKey` (§3.5). The connector's methods would put the key into the
-        URL; the exchange does not want it there."""
+        """`POST | PUT | DELETE /fapi/v1/listenKey` (§3.5). The connector's methods would put the key into the URL; the
+        exchange does not want it there."""
         return self.send_request(http_method, "/fapi/v1/listenKey")
 
     def close(self) -> None:
@@ -188,7 +187,7 @@ class Client(UMFutures):  # type: ignore[misc] # the connector ships no types
             usage = limit_usage(answer.headers)
             return Reply(call=request.call, data=data, sent_at_ms=sent_at_ms, limit_usage=usage)
         failure = classify(http_status=answer.status_code, code=None, text=text, sent=True)
-        raise UnreadableAnswer(failure, call=request.call, sent_at_ms=sent_at_ms)
+        raise self._noted(UnreadableAnswer(failure, call=request.call, sent_at_ms=sent_at_ms))
 
     def _send(self, request: _Request) -> requests.Response | _NoAnswer:
         """Send. A failure comes back as a value: the exception knows the signed URL, and must not be chained to
@@ -211,7 +210,7 @@ class Client(UMFutures):  # type: ignore[misc] # the connector ships no types
             self._tracker.note_banned(None if wait_s is None else self.clock.now_ms() + int(wait_s * 1000))
         elif wait_s is not None:
             self._tracker.note_rate_limited(wait_s)
-        return self._failure(call, sent_at_ms, text=text, http_status=status, code=code, retry_after_s=wait_s)
+        return self._failure(call, sent_at_ms, text=text, http_status=status, code=code, wait_s=wait_s)
 
     def _failure(
         self,
@@ -222,17 +221,19 @@ class Client(UMFutures):  # type: ignore[misc] # the connector ships no types
         sent: bool = True,
         http_status: int | None = None,
         code: int | None = None,
-        retry_after_s: float | None = None,
+        wait_s: float | None = None,
     ) -> ExchangeError:
         failure = classify(
             http_status=http_status,
             code=code,
             text=self.redactor.text(text)[:_TEXT_LENGTH_MAX],
             sent=sent,
-            retry_after_s=retry_after_s,
+            retry_after_s=wait_s,
             conditional=call == _PLACE_ALGO_ORDER,
         )
-        error = error_for(failure, call=call, sent_at_ms=sent_at_ms)
+        return self._noted(error_for(failure, call=call, sent_at_ms=sent_at_ms))
+
+    def _noted(self, error: ExchangeError) -> ExchangeError:
         if self._on_failure is not None:
             self._on_failure(error)
         return error
