@@ -1,8 +1,7 @@
 """How a send ended: accepted, refused with proof, or unknown. Written by one function, tested by one table.
 
-Everything that keeps "one signal, at most one entry" true hangs on `classify`: what it calls REFUSED may be
-sent again, what it calls UNKNOWN never is. So REFUSED needs positive proof, and all that is not recognised is
-UNKNOWN.
+Everything that keeps "one signal, at most one entry" true hangs on `classify`: what it calls REFUSED may be sent again,
+what it calls UNKNOWN never is. So REFUSED needs positive proof, and all that is not recognised is UNKNOWN.
 """
 
 from __future__ import annotations
@@ -45,8 +44,7 @@ LATER_MS: Final = 1000
 """Pause where the market or the exchange must change first: empty book, maintenance, a full rate window."""
 
 POSITION_LAG_MS: Final = 100
-"""Pause for a close-position order that came before its position was visible (-4509, binance-usdm.md
-§4.6)."""
+"""Pause for a close-position order that came before its position was visible (-4509, binance-usdm.md §4.6)."""
 
 UNKNOWN_CODES: Final = frozenset({
     -1000,  # "unknown error"
@@ -75,8 +73,7 @@ _REFUSED_503_TEXTS: Final = (
     "internal error; unable to process your request. please try again",
     "request throttled by system-level protection",
 )
-"""How a 503 begins that proves non-execution. The JSON codes beside these texts are not documented, so text
-decides."""
+"""How a 503 begins that proves non-execution. The JSON codes beside these texts are not documented, so text decides."""
 
 _PROVEN_5XX_CODES: Final = frozenset({-1008, -1016})
 _NEVER_REACHED_THE_EXCHANGE: Final = frozenset({403, 404})
@@ -145,8 +142,7 @@ def _verdict(
 
 
 def _verdict_5xx(http_status: int, code: int | None, text: str) -> tuple[OutcomeKind, int | None]:
-    """A 5xx is unknown unless its code or its text proves otherwise: 503 alone says nothing (binance-usdm.md
-    §9.5)."""
+    """A 5xx is unknown unless its code or its text proves otherwise: 503 alone says nothing (binance-usdm.md §9.5)."""
     if code in _PROVEN_5XX_CODES:
         return OutcomeKind.REFUSED, RESEND_MS[code]
     if http_status == 503 and text.strip().lower().startswith(_REFUSED_503_TEXTS):

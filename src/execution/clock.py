@@ -1,8 +1,7 @@
 """Time: this machine's clock, and the exchange's as seen from here.
 
-Every signed request carries a timestamp that the exchange compares with its own clock (binance-usdm.md §2.1):
-at most 1000 ms ahead, at most `recvWindow` behind. So the exchange's clock is measured, with a bound on the
-error.
+Every signed request carries a timestamp that the exchange compares with its own clock (binance-usdm.md §2.1): at most
+1000 ms ahead, at most `recvWindow` behind. So the exchange's clock is measured, with a bound on the error.
 """
 
 from __future__ import annotations
@@ -18,8 +17,7 @@ from .errors import ExchangeError
 from .ports import Clock
 
 SAMPLES: Final = 3
-"""Questions per measurement. The quickest one wins: queues only ever add delay, so it bounds the error
-best."""
+"""Questions per measurement. The quickest one wins: queues only ever add delay, so it bounds the error best."""
 
 
 class SystemClock:
@@ -43,8 +41,8 @@ class SystemClock:
 
 
 class _Reading(msgspec.Struct, frozen=True):
-    """One measurement: the exchange said `exchange_ms` when our monotonic clock stood at `monotonic_s`,
-    within `error_ms` either way."""
+    """One measurement: the exchange said `exchange_ms` when our monotonic clock stood at `monotonic_s`, within
+    `error_ms` either way."""
 
     exchange_ms: float
     monotonic_s: float
@@ -54,11 +52,11 @@ class _Reading(msgspec.Struct, frozen=True):
 class ExchangeClock:
     """The exchange's clock as we estimate it, good to half a round trip.
 
-    Between measurements it runs on the monotonic clock, so that a step of this machine's wall clock (NTP, a
-    person) moves none of our timestamps. Before the first measurement it believes the wall clock.
+    Between measurements it runs on the monotonic clock, so that a step of this machine's wall clock (NTP, a person)
+    moves none of our timestamps. Before the first measurement it believes the wall clock.
 
-    Safe for threads. `ask` returns the exchange's time in ms (`GET /fapi/v1/time`) and may raise; then the
-    previous estimate stands.
+    Safe for threads. `ask` returns the exchange's time in ms (`GET /fapi/v1/time`) and may raise; then the previous
+    estimate stands.
     """
 
     def __init__(self, clock: Clock, ask: Callable[[], int], *, samples: int = SAMPLES) -> None:

@@ -56,8 +56,8 @@ class HedgeModeUnsupported(BracketeerError):  # noqa: N818 - reads as the fact i
 
 
 class ExchangeError(BracketeerError):
-    """A call to the exchange failed. `failure` says what that proves; `sent_at_ms` is the request's own
-    timestamp (exchange clock; the instant of sending for requests that carry none)."""
+    """A call to the exchange failed. `failure` says what that proves; `sent_at_ms` is the request's own timestamp
+    (exchange clock; the instant of sending for requests that carry none)."""
 
     default_code = "exchange_error"
     advice: ClassVar[str] = ""

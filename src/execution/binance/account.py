@@ -1,7 +1,7 @@
 """Prices, positions, balances, settings, and the rules of all symbols (binance-usdm.md §3.1, §3.4).
 
-These raise `ExchangeError`: they are asked by a person or before an order exists, so there is no event to
-carry a failure.
+These raise `ExchangeError`: they are asked by a person or before an order exists, so there is no event to carry a
+failure.
 """
 
 from __future__ import annotations
@@ -49,8 +49,7 @@ def position_rows(asker: Asker, symbol: str) -> list[dict[str, Any]]:
 
 
 def open_orders(asker: Asker, symbol: str | None) -> list[dict[str, Any]]:
-    """Open orders of both stores, ours and foreign, as the exchange writes them, each marked with its
-    list."""
+    """Open orders of both stores, ours and foreign, as the exchange writes them, each marked with its list."""
     client = asker.client
     lists = {"openOrders": client.get_orders, "openAlgoOrders": client.get_open_algo_orders}
     return [

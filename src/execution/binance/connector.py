@@ -10,8 +10,8 @@ from ..errors import ConfigurationError
 def require_connector() -> None:
     """Check that `binance` is the package of `binance-futures-connector`.
 
-    `python-binance` installs a package of the same name; whichever came last overwrote the other
-    (binance-usdm.md §15.2).
+    `python-binance` installs a package of the same name; whichever came last overwrote the other (binance-usdm.md
+    §15.2).
 
     Raises:
         ConfigurationError: it is not, or nothing is installed.

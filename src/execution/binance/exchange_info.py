@@ -38,8 +38,8 @@ class WireSymbol(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class ExchangeInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """What exchangeInfo told: rules by symbol, the rate limits as they are, and the symbols whose rules are
-    incomplete (they cannot be traded, so they are left out and counted)."""
+    """What exchangeInfo told: rules by symbol, the rate limits as they are, and the symbols whose rules are incomplete
+    (they cannot be traded, so they are left out and counted)."""
 
     instruments: dict[str, Instrument]
     rate_limits: list[dict[str, Any]]

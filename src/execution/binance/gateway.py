@@ -1,5 +1,5 @@
-"""`BinanceGateway`: the exchange behind the `Gateway` port. A table of contents; the work is in the modules
-it names."""
+"""`BinanceGateway`: the exchange behind the `Gateway` port. A table of contents; the work is in the modules it
+names."""
 
 from __future__ import annotations
 
@@ -149,16 +149,14 @@ class BinanceGateway:
         return self._client.clock.now_ms()
 
     def synchronise_clock(self) -> None:
-        """Measure the exchange's clock offset. Worth doing every ten minutes: clocks drift some 50 ms per
-        1000 s."""
+        """Measure the exchange's clock offset. Worth doing every ten minutes: clocks drift some 50 ms per 1000 s."""
         self._client.clock.synchronise()
 
-    # The listen key, for `BinanceUserStream` (`user_stream.Account`). Never repeated here: the stream has
-    # its own patience.
+    # The listen key, for `BinanceUserStream` (`user_stream.Account`). Never repeated here: the stream has its own
+    # patience.
 
     def open_listen_key(self) -> str:
-        """The account's listen key, good for 60 min from now; a new one when there is none (binance-usdm.md
-        §3.5)."""
+        """The account's listen key, good for 60 min from now; a new one when there is none (binance-usdm.md §3.5)."""
         key = self._client.listen_key("POST").read(lambda raw: read(raw, WireListenKey)).listen_key
         self._client.redactor.add(key, transient=True)
         return key

@@ -70,8 +70,8 @@ def look_up_order(asker: Asker, command: LookUpOrder) -> list[Answer]:
 
 
 def look_up_symbol(asker: Asker, command: LookUpSymbol) -> SymbolSnapshot | LookUpFailed:
-    """Take one snapshot: position, both stores of open orders and, where asked for, the trades. One failed
-    part fails the whole."""
+    """Take one snapshot: position, both stores of open orders and, where asked for, the trades. One failed part fails
+    the whole."""
     client, symbol = asker.client, command.symbol
     requested_at_ms = client.clock.now_ms()
     try:
@@ -99,8 +99,8 @@ def look_up_symbol(asker: Asker, command: LookUpSymbol) -> SymbolSnapshot | Look
 def trades_since(asker: Asker, symbol: str, since_ms: int, *, now_ms: int) -> tuple[TradeRow, ...]:
     """All trades of a symbol from an instant until now.
 
-    By time as far as the first trade, because a time window is narrow and keeps only its oldest rows (§3.2);
-    from there on by trade id.
+    By time as far as the first trade, because a time window is narrow and keeps only its oldest rows (§3.2); from there
+    on by trade id.
     """
     start_ms = max(since_ms, now_ms - TRADES_KEPT_MS)
     while True:
@@ -137,8 +137,7 @@ def _find_normal(asker: Asker, command: LookUpOrder) -> list[Found]:
 
 
 def _order(asker: Asker, command: LookUpOrder, **key: str | int) -> OrderUpdated:
-    """The normal order under a key, under the client id we asked for: a triggered order's equals its algo id
-    (§4.5)."""
+    """The normal order under a key, under the client id we asked for: a triggered order's equals its algo id (§4.5)."""
     client = asker.client
 
     def translate(raw: Any) -> OrderUpdated:
@@ -148,8 +147,7 @@ def _order(asker: Asker, command: LookUpOrder, **key: str | int) -> OrderUpdated
 
 
 def _find_algo(asker: Asker, command: LookUpOrder) -> list[Found]:
-    """The conditional order, and before it the ordinary one it became: who reads in order knows the fill
-    first."""
+    """The conditional order, and before it the ordinary one it became: who reads in order knows the fill first."""
     found = _algo_order(asker, command)
     if found is None:
         return []
@@ -162,8 +160,7 @@ def _find_algo(asker: Asker, command: LookUpOrder) -> list[Found]:
     try:
         return [_order(asker, command, **key), algo]
     except ExchangeRefused as error:
-        # An unfilled order is forgotten after three days (§3.2); before that, a read may lag behind the
-        # trigger.
+        # An unfilled order is forgotten after three days (§3.2); before that, a read may lag behind the trigger.
         forgotten = algo.status is AlgoStatus.FINISHED and row.actual_qty == ZERO
         if error.exchange_code == NO_SUCH_ORDER and forgotten:
             return [algo]
@@ -171,8 +168,7 @@ def _find_algo(asker: Asker, command: LookUpOrder) -> list[Found]:
 
 
 def _algo_order(asker: Asker, command: LookUpOrder) -> tuple[WireAlgoOrder, AlgoUpdated] | None:
-    """By id, then in the open list, then in the full one: -2013 by id was seen for orders that were open
-    (§4.7)."""
+    """By id, then in the open list, then in the full one: -2013 by id was seen for orders that were open (§4.7)."""
     client = asker.client
 
     def translate(row: WireAlgoOrder) -> tuple[WireAlgoOrder, AlgoUpdated]:

@@ -45,11 +45,9 @@ def cancel(client: Client, client_order_id: str, symbol: str, *, algo: bool) -> 
 
 
 def _on_time(client: Client, send: Callable[[], Answer]) -> Answer:
-    """Send; and when our timestamp was outside the exchange's window, measure its clock and send a second,
-    last time.
+    """Send; and when our timestamp was outside the exchange's window, measure its clock and send a second, last time.
 
-    That refusal proves that nothing was executed, its cure is known (§2.2, §9), and callers share the
-    measurement.
+    That refusal proves that nothing was executed, its cure is known (§2.2, §9), and callers share the measurement.
     """
     try:
         return send()
@@ -63,8 +61,7 @@ def _on_time(client: Client, send: Callable[[], Answer]) -> Answer:
 
 
 def _place_normal(client: Client, intent: OrderIntent) -> Acknowledged:
-    """POST order. RESULT waits for a MARKET order's end state, so the answer tells the executed quantity
-    (§5.3)."""
+    """POST order. RESULT waits for a MARKET order's end state, so the answer tells the executed quantity (§5.3)."""
     reply: Reply = client.new_order(
         **_common(intent),
         newClientOrderId=intent.client_order_id,
@@ -86,8 +83,7 @@ def _place_algo(client: Client, intent: OrderIntent) -> Acknowledged:
         "workingType": intent.working_type.value if intent.working_type else None,
     }
     if intent.close_position:
-        # The exchange resolves quantity and direction itself: sending them too is refused (-4137, -1106;
-        # §4.6).
+        # The exchange resolves quantity and direction itself: sending them too is refused (-4137, -1106; §4.6).
         parameters |= {"closePosition": "true", "quantity": None, "reduceOnly": None}
     reply = client.new_algo_order(**parameters)
     return reply.read(
@@ -108,8 +104,7 @@ def _common(intent: OrderIntent) -> dict[str, Any]:
         "timeInForce": intent.time_in_force.value if intent.time_in_force else None,
         "quantity": _number(intent.quantity),
         "price": _number(intent.price),
-        # In hedge mode the closing direction is reduce-only by nature, and saying so is refused (-1106,
-        # §12.2).
+        # In hedge mode the closing direction is reduce-only by nature, and saying so is refused (-1106, §12.2).
         "reduceOnly": "true" if intent.reduce_only and not hedge else None,
     }
 

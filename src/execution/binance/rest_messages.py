@@ -1,7 +1,7 @@
 """Answers of the REST API: wire structs, and their translation into our events (binance-usdm.md §3, §4.3).
 
-A field without a default is one we cannot do without; `ignored` names what we know and do not use. Money is
-text on the wire and `Decimal` here.
+A field without a default is one we cannot do without; `ignored` names what we know and do not use. Money is text on the
+wire and `Decimal` here.
 """
 
 from __future__ import annotations
@@ -230,8 +230,7 @@ class WireBalance(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class WireError(msgspec.Struct, frozen=True, kw_only=True):
-    """The body of a refusal (§9). DELETE algoOrder writes a success code as text (§4.3), so text is read
-    too."""
+    """The body of a refusal (§9). DELETE algoOrder writes a success code as text (§4.3), so text is read too."""
 
     code: int | str
     msg: str = ""
@@ -280,8 +279,7 @@ class WirePositionMode(msgspec.Struct, frozen=True, rename="camel"):
 
 
 def error_body(text: str) -> tuple[int | None, str]:
-    """Code and text of a refusal; no code when the body is not the exchange's JSON (a firewall page, a
-    proxy's)."""
+    """Code and text of a refusal; no code when the body is not the exchange's JSON (a firewall page, a proxy's)."""
     try:
         error = msgspec.json.decode(text, type=WireError)
         return int(error.code), error.msg

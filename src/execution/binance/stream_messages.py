@@ -31,8 +31,8 @@ StreamEvent = OrderUpdated | AlgoUpdated | PositionUpdated
 class StreamMessage(msgspec.Struct, frozen=True, kw_only=True):
     """What one message says.
 
-    `events` are for the engine; `note` is a (code, text) a person or the driver should learn of;
-    `key_expired` asks for a new listen key.
+    `events` are for the engine; `note` is a (code, text) a person or the driver should learn of; `key_expired` asks for
+    a new listen key.
     """
 
     kind: str
@@ -90,8 +90,7 @@ class WireOrderUpdate(
 
     @property
     def fill(self) -> Fill | None:
-        """What traded. A liquidation or deleveraging (CALCULATED) changes the position just as a trade
-        does."""
+        """What traded. A liquidation or deleveraging (CALCULATED) changes the position just as a trade does."""
         if self.execution_type not in ("TRADE", "CALCULATED") or not self.trade_id:
             return None
         if not self.last_quantity or self.last_price is None:

@@ -48,8 +48,8 @@ def retry_after_s(
 ) -> float | None:
     """How long to wait after a rate refusal; None for any other answer.
 
-    `Retry-After` where it is sent (not documented for futures), else the end of the ban from the text, else
-    the end of the window that is full: ten seconds for orders, a minute for weight.
+    `Retry-After` where it is sent (not documented for futures), else the end of the ban from the text, else the end of
+    the window that is full: ten seconds for orders, a minute for weight.
     """
     by_code = 400 <= http_status < 500 and code in (-1003, -1015)
     if http_status not in (418, 429) and not by_code:

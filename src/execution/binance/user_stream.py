@@ -1,7 +1,7 @@
 """The user data stream: listen key, connection, reconnection (binance-usdm.md §3.5, §10.1).
 
-One thread owns everything: it opens the key, connects, reads, keeps the key alive and reconnects. What the
-stream missed while it was down is not its business: it says `StreamConnected`, and the engine looks.
+One thread owns everything: it opens the key, connects, reads, keeps the key alive and reconnects. What the stream
+missed while it was down is not its business: it says `StreamConnected`, and the engine looks.
 """
 
 from __future__ import annotations
@@ -75,8 +75,8 @@ Report = Callable[[str, str], None]
 
 _log = logging.getLogger(__name__)
 _silent = logging.Logger("silent", level=logging.CRITICAL + 1)  # noqa: LOG001 - it must not be in the tree
-"""Handed to the library, which logs the address, listen key included. It is outside the tree of loggers, so
-nobody can turn it up."""
+"""Handed to the library, which logs the address, listen key included. It is outside the tree of loggers, so nobody can
+turn it up."""
 
 
 def backoff_s(failures: int) -> float:
@@ -87,8 +87,7 @@ def backoff_s(failures: int) -> float:
 
 
 def open_socket(url: str) -> AbstractContextManager[Connection]:
-    """Connect over the network. The library answers pings, and sends its own, so that a dead path is
-    noticed."""
+    """Connect over the network. The library answers pings, and sends its own, so that a dead path is noticed."""
     return websocket_connect(
         url,
         open_timeout=_OPEN_TIMEOUT_S,
@@ -106,8 +105,8 @@ class BinanceUserStream:
 
     `on_problem` gets a code and a sentence for all that went wrong or that a person should know of:
     `stream_unreachable`, `unreadable_payload`, `unknown_order_status`, `callback_failed`, `margin_call`,
-    `unknown_event`, … It is called on the stream's thread. An open socket proves nothing (a wrong path is
-    accepted and stays silent, §1.2): whoever expected an event in vain calls `renew`.
+    `unknown_event`, … It is called on the stream's thread. An open socket proves nothing (a wrong path is accepted and
+    stays silent, §1.2): whoever expected an event in vain calls `renew`.
     """
 
     def __init__(
@@ -177,8 +176,7 @@ class BinanceUserStream:
             if self._renewing.is_set():  # wanted: no pause
                 failures = 0
                 continue
-            # A connection that lived for long was a good one. Otherwise each attempt waits longer than the
-            # last.
+            # A connection that lived for long was a good one. Otherwise each attempt waits longer than the last.
             lived_s = self._clock.monotonic() - started_s
             failures = 1 if lived_s >= BACKOFF_LAST_S else failures + 1
             if not self._stopping.is_set():

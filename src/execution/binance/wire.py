@@ -1,7 +1,7 @@
 """Reading the wire: strict where orders depend on it, lenient where it only describes.
 
-Statuses must be known, because acting on a misread one costs money. Everything else may be absent, and fields
-we never heard of are counted, not refused: the exchange adds some every few weeks (binance-usdm.md §14).
+Statuses must be known, because acting on a misread one costs money. Everything else may be absent, and fields we never
+heard of are counted, not refused: the exchange adds some every few weeks (binance-usdm.md §14).
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from ...core.values import ZERO, AlgoStatus, OrderStatus
 _Wire = TypeVar("_Wire", bound=msgspec.Struct)
 
 UNKNOWN_FIELDS: Counter[str] = Counter()
-"""`Struct.field` of every field met that no struct here names, with how often; for people and for the
-contract tests."""
+"""`Struct.field` of every field met that no struct here names, with how often; for people and for the contract
+tests."""
 
 ORDER_STATUSES: Final = {
     status.value: status
@@ -32,8 +32,7 @@ ORDER_STATUSES: Final = {
         OrderStatus.EXPIRED_IN_MATCH,
     )
 }
-"""What the exchange may say of a normal order (binance-usdm.md §5.7). The other members of `OrderStatus` are
-ours."""
+"""What the exchange may say of a normal order (binance-usdm.md §5.7). The other members of `OrderStatus` are ours."""
 
 ALGO_STATUSES: Final = {
     status.value: status
@@ -56,8 +55,7 @@ def names(text: str) -> frozenset[str]:
 
 
 class UnreadableMessage(ValueError):  # noqa: N818 - reads as the fact it states
-    """A payload that cannot be translated. `code` is for the anomaly note; the text quotes no values but
-    statuses."""
+    """A payload that cannot be translated. `code` is for the anomaly note; the text quotes no values but statuses."""
 
     def __init__(self, code: str, text: str) -> None:
         super().__init__(f"{code}: {text}")

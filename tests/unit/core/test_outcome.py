@@ -1,7 +1,6 @@
 """The outcome table: one row per line of binance-usdm.md §8 and per class of §9.
 
-A wrong row here loses money twice: a REFUSED that was executed is sent again, an UNKNOWN that was not stands
-still.
+A wrong row here loses money twice: a REFUSED that was executed is sent again, an UNKNOWN that was not stands still.
 """
 
 from __future__ import annotations

@@ -73,8 +73,7 @@ def refusal(code: int, text: str = "refused", status: int = 400, **headers: str)
 
 
 class ScriptedExchange(BaseAdapter):
-    """Answers each call from its own list; the last answer of a list is repeated. An exception in a list is
-    raised."""
+    """Answers each call from its own list; the last answer of a list is repeated. An exception in a list is raised."""
 
     def __init__(self, script: Mapping[str, Any] | None = None, *, clock: FakeClock | None = None) -> None:
         super().__init__()
