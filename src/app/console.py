@@ -69,16 +69,16 @@ class Output:
 
 @contextmanager
 def speaking(*, as_json: bool) -> Iterator[Output]:
-    """Run a command's work; what we know how to say about a failure is said, and ends with exit code 1.
-
-    Ctrl-C is left to `cli.main`: it ends every command with 130.
-    """
+    """Run a command's work: a failure we have words for is said and ends with exit code 1, Ctrl-C with 130."""
     output = Output(as_json=as_json)
     try:
         yield output
     except BracketeerError as error:
         output.failure(error)
         raise typer.Exit(EXIT_FAILED) from None
+    except KeyboardInterrupt:
+        output.note("[dim]interrupted[/dim]")
+        raise typer.Exit(EXIT_INTERRUPTED) from None
 
 
 def marked(mark: str, *parts: str | tuple[str, str]) -> Text:

@@ -34,7 +34,6 @@ from .report_view import amount, mark_of, side_word
 
 STILL_TIMEOUT_S: Final = 5.0
 STILL_PAUSE_S: Final = 0.05
-EXIT_TERMINATED: Final = 143
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,7 +60,7 @@ def run_demo(output: Output, *, signals: Path | None, audit_dir: Path | None, sp
     folder = _fresh(audit_dir if audit_dir is not None else Path("logs", f"demo-{time.strftime('%Y%m%d-%H%M%S')}"))
     settings = Settings(audit_log_dir=str(folder))
     started_s = time.monotonic()
-    with _ending_on_sigterm(), DemoExchange() as exchange:
+    with _ending_tidily(), DemoExchange() as exchange:
         access = exchange.access
         _introduce(output, access.rest, folder)
         with make_screen(output) as screen:
@@ -115,20 +114,21 @@ def _still(manager: OrderExecutionManager, folder: Path) -> tuple[State, bool]:
 
 
 @contextmanager
-def _ending_on_sigterm() -> Iterator[None]:
-    """End by an exception on SIGTERM too, so that the exchange's process is never left behind."""
+def _ending_tidily() -> Iterator[None]:
+    """End by an exception on SIGTERM and on a closed terminal too, so that no process is left behind."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
-    def end(_number: int, _frame: object) -> None:
-        raise SystemExit(EXIT_TERMINATED)
+    def end(number: int, _frame: object) -> None:
+        raise SystemExit(128 + number)
 
-    before = signal.signal(signal.SIGTERM, end)
+    before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGHUP)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _introduce(output: Output, rest: str, folder: Path) -> None:

@@ -100,7 +100,7 @@ class LiveScreen(Screen):
         head = Table.grid(padding=(0, 2))
         head.add_row(
             Text(f"\n{scene.clock}", "bold"),
-            Group("", ProgressBar(total=scene.total, completed=scene.done, width=BAR_WIDTH)),
+            Group("", ProgressBar(total=scene.total, completed=scene.done, width=BAR_WIDTH, complete_style="cyan")),
             Text(f"\nweight {scene.weight_used}/{scene.weight_limit}", "dim"),
             Text(f"\nunprotected at worst {scene.naked_worst_ms} ms", "dim"),
         )
