@@ -72,11 +72,6 @@ class ExchangeClock:
         """The bound on the estimate's error when it was made: half the round trip; infinite before."""
         return self._reading.error_ms
 
-    @property
-    def age_s(self) -> float:
-        """Seconds since the estimate was made. Quartz drifts by some 50 ms per 1000 s at worst."""
-        return self._clock.monotonic() - self._reading.monotonic_s
-
     def now_ms(self) -> int:
         """The exchange's clock now, ms since the epoch."""
         reading = self._reading  # one attribute read: never half of an old and half of a new one

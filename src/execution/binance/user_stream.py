@@ -16,6 +16,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect as websocket_connect
 
 from ...core.events import AnyEvent, StreamConnected, StreamLost
+from ...core.retry import backoff_delay
 from ..errors import ExchangeError
 from ..ports import Clock
 from .stream_messages import read_message
@@ -32,14 +33,16 @@ LIFE_S: Final = (23 * 60 + 50) * 60.0
 
 BACKOFF_FIRST_S: Final = 1.0
 BACKOFF_LAST_S: Final = 120.0
+"""Pauses between attempts: 1 s, 2 s, 4 s … 120 s."""
 
 LISTEN_KEY_GONE: Final = -1125
 
 _OPEN_TIMEOUT_S: Final = 5.0
-_CLOSE_TIMEOUT_S: Final = 0.3
 _PING_INTERVAL_S: Final = 20.0
 _PING_TIMEOUT_S: Final = 10.0
+_CLOSE_TIMEOUT_S: Final = 0.3
 _JOIN_TIMEOUT_S: Final = 0.6
+"""With the one above less than a second: what `stop` takes at most."""
 
 
 class Account(Protocol):
@@ -77,13 +80,6 @@ _log = logging.getLogger(__name__)
 _silent = logging.Logger("silent", level=logging.CRITICAL + 1)  # noqa: LOG001 - it must not be in the tree
 """Handed to the library, which logs the address, listen key included. It is outside the tree of loggers, so nobody can
 turn it up."""
-
-
-def backoff_s(failures: int) -> float:
-    """Pause before the next attempt after so many in a row: 1 s, 2 s, 4 s … 120 s; none after zero."""
-    if failures == 0:
-        return 0.0
-    return min(BACKOFF_FIRST_S * 2.0 ** min(failures - 1, 16), BACKOFF_LAST_S)
 
 
 def open_socket(url: str) -> AbstractContextManager[Connection]:
@@ -180,7 +176,7 @@ class BinanceUserStream:
             lived_s = self._clock.monotonic() - started_s
             failures = 1 if lived_s >= BACKOFF_LAST_S else failures + 1
             if not self._stopping.is_set():
-                self._wait(backoff_s(failures))
+                self._wait(backoff_delay(failures, initial_delay=BACKOFF_FIRST_S, max_delay=BACKOFF_LAST_S))
 
     def _live_once(self) -> None:
         """From a listen key to the end of its connection."""

@@ -15,12 +15,10 @@ from websockets.frames import Close
 from bracketeer.core.events import AlgoUpdated, AnyEvent, OrderUpdated, PositionUpdated, StreamConnected, StreamLost
 from bracketeer.core.outcome import Failure, OutcomeKind
 from bracketeer.execution.binance.user_stream import (
-    BACKOFF_LAST_S,
     KEEP_ALIVE_RETRY_S,
     KEEP_ALIVE_S,
     LIFE_S,
     BinanceUserStream,
-    backoff_s,
 )
 from bracketeer.execution.errors import ExchangeRefused, ExchangeUnreachable
 
@@ -182,6 +180,13 @@ def test_stream_reconnects_with_growing_pauses_while_nobody_answers() -> None:
         ("stream_unreachable", "InvalidURI"),
         ("stream_unreachable", "TimeoutError"),
     ]
+
+
+def test_stream_waits_two_minutes_at_most() -> None:
+    """However long the exchange has been away."""
+    story = Story(*[OSError() for _ in range(20)], []).run()
+    assert story.waits[:8] == [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 120.0]
+    assert set(story.waits[7:20]) == {120.0}
 
 
 def test_stream_keeps_trying_when_there_is_no_listen_key() -> None:
@@ -352,10 +357,3 @@ def test_stream_stops_in_the_middle_of_a_pause() -> None:
     stream.stop()
     assert stream._thread is not None
     assert not stream._thread.is_alive()
-
-
-def test_backoff_grows_from_one_second_to_two_minutes() -> None:
-    """Pure arithmetic."""
-    pauses = [backoff_s(failures) for failures in range(10)]
-    assert pauses == [0.0, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 120.0, 120.0]
-    assert backoff_s(10_000) == BACKOFF_LAST_S
