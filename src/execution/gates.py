@@ -68,7 +68,7 @@ class Gates:
         )
 
     def hold_back(self, command: Asking) -> str | None:
-        """Why a request is not sent now: a spent budget, a 429 being waited out, a ban. Protection is held by a ban only."""
+        """Why a request is not sent now: a spent budget, a 429, a ban. Protection is held back by a ban only."""
         admission = self._tracker.admits(_purpose(command), weight=1)
         return None if admission.ok else f"not sent: {admission.reason} {admission.numbers}"
 

@@ -23,7 +23,7 @@ FAST = Policy(recv_window_ms=1000, clock_margin_ms=200)
 
 
 def eventually(condition: Callable[[], bool], *, within_s: float = 8.0, what: str = "") -> None:
-    """Return as soon as a condition holds; fail when it does not within the bound (a generous one: machines are slow)."""
+    """Return as soon as a condition holds; fail when it does not within the (generous) bound."""
     pause = threading.Event()
     deadline = time.monotonic() + within_s
     while not condition():

@@ -1,0 +1,212 @@
+"""The driver alone: journal first, always an answer, nobody waits for ever."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bracketeer.core.audit_logger import AuditLogger, iter_lines
+from bracketeer.core.commands import Alert
+from bracketeer.core.errors import BracketeerError, JournalError
+from bracketeer.core.events import EngineStarted, OrderUpdated, PositionUpdated, SignalContext, SignalReceived
+from bracketeer.core.instrument import Instrument
+from bracketeer.core.settings import Policy
+from bracketeer.core.signal import Signal, SignalType
+from bracketeer.core.state import State
+from bracketeer.core.values import OrderStatus, Side, exact
+from bracketeer.execution.driver import Driver, Notice
+from bracketeer.execution.ticket import Ticket
+
+NOW = 1_700_000_000_000
+RULES = Instrument(
+    symbol="BTCUSDT",
+    status="TRADING",
+    tick_size=exact("0.1"),
+    step_size=exact("0.001"),
+    min_quantity=exact("0.001"),
+    max_quantity=exact("1000"),
+    price_precision=2,
+    quantity_precision=3,
+)
+
+
+class Broken:
+    """A gateway with a defect in every call."""
+
+    def exchange_now_ms(self) -> int:
+        return NOW
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        def fail(*_: object, **__: object) -> None:
+            raise ZeroDivisionError(name)
+
+        return fail
+
+
+class Later:
+    """A runtime that keeps tasks until the test runs them."""
+
+    def __init__(self) -> None:
+        self.tasks: list[Callable[[], None]] = []
+        self.alarm_ms: int | None = None
+
+    def spawn(self, task: Callable[[], None]) -> None:
+        self.tasks.append(task)
+
+    def set_alarm(self, at_ms: int | None) -> None:
+        self.alarm_ms = at_ms
+
+    def wait(self, ticket: Ticket) -> None:
+        raise NotImplementedError
+
+    def start(self, on_alarm: Callable[[], None], on_problem: Callable[[BaseException], None]) -> None:
+        raise NotImplementedError
+
+    def stop(self) -> None:
+        raise NotImplementedError
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[AuditLogger]:
+    """A journal that is closed in the end."""
+    logger = AuditLogger(tmp_path, now_us=lambda: NOW * 1000)
+    logger.open()
+    yield logger
+    logger.close()
+
+
+def signal_event(signal_id: str = "s") -> SignalReceived:
+    """A good long entry."""
+    signal = Signal(
+        signal_type=SignalType.LONG_ENTRY, symbol="BTCUSDT", signal_id=signal_id, quantity="0.01", stop_loss="58000"
+    )
+    context = SignalContext(instrument=RULES, reference_price=exact("60000"), position_amount=exact(0))
+    return SignalReceived(at_ms=NOW, signal=signal, context=context)
+
+
+def driver_on(journal: AuditLogger, runtime: Later, notices: list[Notice], **more: Any) -> Driver:
+    """A driver whose gateway always fails."""
+    driver = Driver(State(), journal, Broken(), runtime, on_notice=notices.append, **more)  # type: ignore[arg-type]
+    driver.handle(EngineStarted(at_ms=NOW, policy=Policy(), version="t", venue="v"))
+    return driver
+
+
+def test_defect_while_sending_is_an_unknown_outcome(journal: AuditLogger) -> None:
+    """A bug of ours on the way out must not pass for "not executed": the entry is looked up, never sent again."""
+    runtime, notices = Later(), []  # type: tuple[Later, list[Notice]]
+    driver = driver_on(journal, runtime, notices)
+    ticket = Ticket()
+    driver.handle(signal_event(), ticket=ticket)
+    assert not ticket.done
+    (order,) = driver.read().orders.values()
+    assert order.status is OrderStatus.UNRESOLVED
+    assert [notice.code for notice in notices if isinstance(notice, Alert)] == ["internal_error"] * 2
+    assert runtime.alarm_ms is not None  # the look-up failed as well, and is asked again
+
+
+def test_intent_is_in_the_log_before_it_is_sent(journal: AuditLogger, tmp_path: Path) -> None:
+    """P5: when the gateway is called, the line of its order is on disk."""
+    seen: list[str] = []
+
+    class Looking(Broken):
+        def submit(self, intent: Any) -> Any:
+            seen.extend(str(line.client_order_id) for line in iter_lines(tmp_path) if line.event_type == "order_intent")
+            raise ZeroDivisionError
+
+    driver = Driver(State(), journal, Looking(), Later())  # type: ignore[arg-type]
+    driver.handle(EngineStarted(at_ms=NOW, policy=Policy(), version="t", venue="v"))
+    driver.handle(signal_event())
+    assert len(seen) == 1
+
+
+def test_commands_of_a_stream_event_go_to_workers(journal: AuditLogger) -> None:
+    """The stream's thread must go on reading."""
+    runtime = Later()
+    driver = driver_on(journal, runtime, [])
+    driver.handle(signal_event(), inline=False)
+    assert len(runtime.tasks) == 1
+    assert journal.last_seq > 0
+
+
+def test_full_journal_withholds_the_entry(journal: AuditLogger, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line that cannot even be buffered: the entry is not sent, and the caller is told."""
+    driver = driver_on(journal, Later(), [])
+
+    def refuse(*_: object, **__: object) -> int:
+        raise JournalError("full", code="journal_full")
+
+    monkeypatch.setattr(journal, "append", refuse)
+    monkeypatch.setattr(journal, "wait_durable", refuse)
+    ticket = Ticket()
+    driver.handle(signal_event(), ticket=ticket)
+    report = ticket.result()
+    assert report.reason is not None
+    assert (report.status.value, report.reason.code) == ("denied", "audit_unavailable")
+    assert driver.read().brackets == {}
+
+
+def test_held_back_requests_are_answered_without_the_exchange(journal: AuditLogger) -> None:
+    """During a ban nothing is sent, and what was to be sent is refused with proof, not unknown."""
+    driver = driver_on(journal, Later(), [], hold_back=lambda _: "banned")
+    ticket = Ticket()
+    driver.handle(signal_event(), ticket=ticket)
+    report = ticket.result()
+    assert report.status.value == "rejected"
+    assert report.reason is not None
+    assert "banned" in report.reason.text
+
+
+def test_events_of_others_are_not_journaled(journal: AuditLogger) -> None:
+    """What concerns no symbol of ours does not fill the log."""
+    driver = driver_on(journal, Later(), [])
+    before = journal.last_seq
+    driver.handle(PositionUpdated(at_ms=NOW, symbol="XRPUSDT", amount=exact(5), exchange_time_ms=NOW))
+    driver.handle(
+        OrderUpdated(
+            at_ms=NOW,
+            symbol="XRPUSDT",
+            client_order_id="web_1",
+            exchange_order_id=1,
+            side=Side.BUY,
+            status=OrderStatus.NEW,
+            quantity=exact(1),
+            executed_quantity=exact(0),
+            exchange_time_ms=NOW,
+            source="stream",
+        )
+    )
+    assert journal.last_seq == before
+
+
+def test_waiting_callers_are_freed_when_the_manager_closes(journal: AuditLogger) -> None:
+    """Nobody waits for a report that no thread will make."""
+    driver = driver_on(journal, Later(), [])
+    ticket = Ticket()
+    driver.handle(signal_event(), ticket=ticket, inline=False)
+    driver.abandon_tickets(BracketeerError("the manager was closed", code="closed"))
+    with pytest.raises(BracketeerError, match="closed"):
+        ticket.result()
+
+
+def test_copy_of_the_state_is_a_moment(journal: AuditLogger) -> None:
+    """A reader's copy does not change under it, and lacks nothing."""
+    driver = driver_on(journal, Later(), [])
+    before = driver.read()
+    driver.handle(signal_event(), inline=False)
+    assert before.brackets == {}
+    assert driver.read().encode() == driver._state.encode()
+
+
+def test_ticket_is_settled_once() -> None:
+    """The first report counts; an unsettled ticket has no result."""
+    ticket = Ticket()
+    with pytest.raises(RuntimeError):
+        ticket.result()
+    ticket.fail(BracketeerError("first"))
+    ticket.fail(BracketeerError("second"))
+    assert ticket.wait(0)
+    with pytest.raises(BracketeerError, match="first"):
+        ticket.result()
