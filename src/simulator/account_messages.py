@@ -117,16 +117,18 @@ def account_position_v3(risk: Row) -> Row:
 
 
 def account_position_v2(account: Account, rules: Instrument, risk: Row) -> Row:
-    """Write a row of account v2."""
+    """Write a row of account v2: settings and the entry, no notional and no isolated wallet."""
     settings = account.settings_of(rules.symbol)
     kept = (
-        "positionInitialMargin", "openOrderInitialMargin", "entryPrice", "breakEvenPrice", "bidNotional", "askNotional",
+        "symbol", "positionSide", "positionAmt", "initialMargin", "maintMargin", "positionInitialMargin",
+        "openOrderInitialMargin", "entryPrice", "bidNotional", "askNotional", "updateTime",
     )  # fmt: skip
-    return account_position_v3(risk) | {name: risk[name] for name in kept} | {
+    return {name: risk[name] for name in kept} | {
+        "unrealizedProfit": risk["unRealizedProfit"],
         "leverage": str(settings.leverage),
         "isolated": settings.margin_type == "ISOLATED",
         "maxNotional": plain(rules.notional_max(settings.leverage)),
-    }  # fmt: skip
+    }
 
 
 def balance_row(account: Account, margin: Margin) -> Row:

@@ -106,7 +106,8 @@ def _clock(exchange: Exchange, body: Body) -> Row:
     return {"serverTime": exchange.venue.now_ms()}
 
 
-def _account(exchange: Exchange, body: Body) -> Row:
+def set_account(exchange: Exchange, body: Body) -> Row:
+    """Change the account past all rules: ``dualSidePosition``, ``balance``."""
     account = exchange.account
     if "dualSidePosition" in body:
         account.is_hedge_mode = bool(body["dualSidePosition"])
@@ -129,7 +130,7 @@ _ACTIONS: dict[str, Callable[[Exchange, Body], Row]] = {
     "/sim/reset": _reset,
     "/sim/order": place_by_hand,
     "/sim/clock": _clock,
-    "/sim/account": _account,
+    "/sim/account": set_account,
 }
 
 

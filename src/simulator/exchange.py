@@ -12,11 +12,12 @@ from decimal import Decimal
 from .accounts import Account
 from .algo import AlgoService
 from .decimals import ZERO
-from .errors import ExchangeError, refusal
+from .errors import Code, ExchangeError, refusal
 from .faults import STREAM_FAULTS, Fault, FaultBook, FaultName
+from .filters import check_quantity
 from .limits import RateLimits
 from .naked import NakedLedger
-from .orders import Order, OrderTicket
+from .orders import SIDES, Order, OrderTicket
 from .params import Params
 from .profiles import PROFILES, Switches
 from .records import RequestLog
@@ -27,11 +28,13 @@ from .venue import Clock, Venue
 
 _KEY_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 _KEY_LENGTH = 64
-# The 503 answers of ``binance-usdm.md §8``: the text tells whether the order may have been executed. The code of the
-# first is open point 5; both bodies are JSON with a code that says nothing.
+# The 503 answers of ``binance-usdm.md §8``: the text tells whether the order may have been executed. The code is
+# open point 5.
 UNKNOWN_503 = "Unknown error, please check your request or try again later."
 UNAVAILABLE_503 = "Service Unavailable."
 LOOPBACK = "127.0.0.1"
+# Faults meet requests a client of the real exchange could make, nothing else.
+_REAL_REQUESTS = "/fapi/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +109,7 @@ class Exchange:
         request = RestRequest(method, path, raw_query, names, body, address)
         params = Params.parse(raw_query, body)
         self.venue.streams.expire_keys()
-        fault = self.faults.take(method, path, params)
+        fault = self.faults.take(method, path, params) if path.startswith(_REAL_REQUESTS) else None
         answer = self._run(request, params) if fault is None else self._fail(fault, request, params)
         self.requests.add(self.venue.now_ms(), request, params, answer, fault)
         return answer
@@ -138,13 +141,13 @@ class Exchange:
             case FaultName.REFUSE:
                 return self._refuse(refusal(fault.code), request)
             case FaultName.STATUS_503:
-                return self._refuse(ExchangeError(-1000, UNAVAILABLE_503, 503), request)
+                return self._refuse(ExchangeError(self.switches.status_503_code, UNAVAILABLE_503, 503), request)
         done = self._run(request, params)
         match fault.name:
             case FaultName.REPLY_LOST:
                 return HttpAnswer(done.status, done.body, done.headers, is_dropped=True)
             case FaultName.STATUS_503_EXECUTED:
-                return self._refuse(ExchangeError(-1000, UNKNOWN_503, 503), request)
+                return self._refuse(ExchangeError(self.switches.status_503_code, UNKNOWN_503, 503), request)
         return HttpAnswer(done.status, done.body, done.headers, delay_ms=fault.delay_ms)
 
     # The world outside.
@@ -171,6 +174,9 @@ class Exchange:
         price: Decimal | None = None,
     ) -> Order:
         """Place an order of the account that no client sent: at market, or resting when it has a price."""
+        if side not in SIDES:
+            raise refusal(Code.SIDE)
+        check_quantity(self.venue.rules(symbol), quantity, is_market=price is None)
         ticket = OrderTicket(
             symbol=symbol,
             side=side,

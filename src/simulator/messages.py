@@ -221,8 +221,16 @@ def open_algo_row(rules: Instrument, algo: AlgoOrder) -> Row:
     }
 
 
+_ONLY_IN_LISTS = frozenset({"tpTriggerPrice", "tpPrice", "slTriggerPrice", "slPrice"})
+
+
+def algo_query_answer(rules: Instrument, algo: AlgoOrder) -> Row:
+    """Write the answer of a single query: a row of allAlgoOrders without its prices of linked orders."""
+    return {name: value for name, value in algo_row(rules, algo).items() if name not in _ONLY_IN_LISTS}
+
+
 def algo_row(rules: Instrument, algo: AlgoOrder) -> Row:
-    """Write a row of allAlgoOrders, or the answer of a single query."""
+    """Write a row of allAlgoOrders."""
     row = open_algo_row(rules, algo) | {"actualPrice": padded(ZERO, 7)}
     order = algo.order
     if order is None:

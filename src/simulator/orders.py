@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from .decimals import ZERO
 
+SIDES = frozenset({"BUY", "SELL"})
 CONDITIONAL_TYPES = frozenset({"STOP", "STOP_MARKET", "TAKE_PROFIT", "TAKE_PROFIT_MARKET", "TRAILING_STOP_MARKET"})
 STOP_TYPES = frozenset({"STOP", "STOP_MARKET"})
 TAKE_PROFIT_TYPES = frozenset({"TAKE_PROFIT", "TAKE_PROFIT_MARKET"})

@@ -70,40 +70,53 @@ def walk(followers: Followers, last_price: LastPrice, rng: random.Random) -> Pri
         yield PriceStep(_WALK_STEP_MS, followers.follow(last_price(BITCOIN) * (1 + change), change))
 
 
-def candles(closes: Iterator[Decimal], followers: Followers, pause_ms: int) -> PricePath:
+def candles(played: list[Decimal], followers: Followers, pause_ms: int) -> PricePath:
     """Play bitcoin prices one after the other; the first one sets the scene without moving the others."""
     before: Decimal | None = None
-    for price in closes:
+    for price in played:
         change = Decimal(0) if before is None else price / before - 1
         yield PriceStep(0 if before is None else pause_ms, followers.follow(price, change))
         before = price
 
 
-def scripted(lines: Iterator[str]) -> PricePath:
-    """Play a script: JSON Lines of ``{"at_ms": offset, "symbol": …, "price": …}``, in order of time."""
+def scripted(lines: list[str], instruments: dict[str, Instrument]) -> PricePath:
+    """Read a script of ``at_ms``, ``symbol`` and ``price`` rows, all at once so that a mistake shows at the start."""
+    steps: list[PriceStep] = []
     now_ms = 0
-    for line in lines:
-        if line.strip():
-            entry = json.loads(line)
-            at_ms = int(entry["at_ms"])
-            yield PriceStep(max(0, at_ms - now_ms), {entry["symbol"]: Decimal(str(entry["price"]))})
-            now_ms = max(now_ms, at_ms)
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            entry = json.loads(line, parse_float=str)
+            at_ms, symbol, price = int(entry["at_ms"]), entry["symbol"], Decimal(entry["price"])
+        except (ValueError, KeyError, TypeError, ArithmeticError) as error:
+            raise ValueError(f"price script, line {number}: not an object with at_ms, symbol and price") from error
+        if symbol not in instruments or at_ms < now_ms:
+            raise ValueError(f"price script, line {number}: unknown symbol, or earlier than the line before")
+        steps.append(PriceStep(at_ms - now_ms, {symbol: price}))
+        now_ms = at_ms
+    return iter(steps)
 
 
-def candle_prices(lines: Iterator[str]) -> Iterator[Decimal]:
+def candle_prices(lines: list[str]) -> list[Decimal]:
     """Read candles with a header naming open, high, low and close; each gives four prices.
 
-    The nearer extreme comes first: low before high in a rising minute, high before low in a falling one.
+    The extreme against the candle comes first: low before high in a rising minute, high before low in a falling one.
     """
-    for row in csv.DictReader(lines):
-        opened, high, low, close = (Decimal(row[name]) for name in ("open", "high", "low", "close"))
-        yield from (opened, low, high, close) if close >= opened else (opened, high, low, close)
+    prices: list[Decimal] = []
+    for number, row in enumerate(csv.DictReader(lines), start=2):
+        try:
+            opened, high, low, close = (Decimal(row[name]) for name in ("open", "high", "low", "close"))
+        except (KeyError, TypeError, ArithmeticError) as error:
+            raise ValueError(f"candles, line {number}: open, high, low and close must be numbers") from error
+        prices += (opened, low, high, close) if close >= opened else (opened, high, low, close)
+    return prices
 
 
-def sample_prices() -> Iterator[Decimal]:
+def sample_prices() -> list[Decimal]:
     """Read the series carried in the package: one-minute closes of an eventful day, of our own making."""
     text = resources.files(__package__).joinpath("sample_prices.txt").read_text(encoding="utf-8")
-    return (Decimal(line) for line in text.split() if line)
+    return [Decimal(close) for close in text.split()]
 
 
 def open_path(source: str, instruments: dict[str, Instrument], last_price: LastPrice, rng: random.Random) -> PricePath:
@@ -117,5 +130,5 @@ def open_path(source: str, instruments: dict[str, Instrument], last_price: LastP
         return candles(sample_prices(), followers, _CANDLE_MS)
     lines = Path(source).read_text(encoding="utf-8").splitlines()
     if lines and lines[0].lstrip().startswith("{"):
-        return scripted(iter(lines))
-    return candles(candle_prices(iter(lines)), followers, _CANDLE_MS // _POINTS_PER_CANDLE)
+        return scripted(lines, instruments)
+    return candles(candle_prices(lines), followers, _CANDLE_MS // _POINTS_PER_CANDLE)

@@ -41,6 +41,7 @@ class Switches:
     """The open points of ``binance-usdm.md §16`` that this exchange has to decide."""
 
     retry_after_header: bool = True  # point 1
+    status_503_code: int = -1000  # point 5
     close_position_time_in_force: str = "GTE_GTC"  # point 8
     reduce_only_conflict: ReduceOnlyConflict = ReduceOnlyConflict.REFUSE  # point 11
     # Point 15: the single query answered -2013 for orders that were open, while the lists showed them.

@@ -115,7 +115,7 @@ class Trading:
         quote = hint.price * hint.quantity
         commission = money(quote * (MAKER_RATE if hint.is_maker else TAKER_RATE))
         leg = account.position(order.symbol, order.position_side)
-        was_long = leg.amount > 0
+        before = leg.amount
         realized = leg.apply(order.side, hint.quantity, hint.price, commission, now_ms)
         account.wallet += realized - commission
         account.updated_ms = order.updated_ms = now_ms
@@ -131,7 +131,7 @@ class Trading:
         account.fills.append(fill)
         self._venue.tell_account(account, leg)
         self._venue.tell_order(account, order, "TRADE", fill)
-        if not leg.amount or (leg.amount > 0) is not was_long:
+        if before and before * leg.amount <= 0:
             self._venue.flattened.append((account, leg))
         self._trim_reduce_only(account, leg)
 

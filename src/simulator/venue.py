@@ -42,7 +42,7 @@ class Venue:
         self.instruments: dict[str, Instrument] = load_instruments(profile)
         now_ms = clock.now_ms()
         self.markets: dict[str, Market] = {
-            symbol: Market(rules, rules.price_start, rules.price_start, now_ms)
+            symbol: Market(rules, rules.to_tick(rules.price_start), rules.to_tick(rules.price_start), now_ms)
             for symbol, rules in self.instruments.items()
         }
         self.accounts: dict[str, Account] = {}

@@ -6,10 +6,9 @@ from ..algo import AlgoTicket
 from ..decimals import ZERO
 from ..errors import Code, refusal
 from ..filters import check_limit_near_trigger, check_notional, check_price, check_quantity, check_trigger_price
-from ..messages import algo_placement, algo_row, open_algo_row
-from ..orders import CONDITIONAL_TYPES, LIMIT_ON_TRIGGER_TYPES, AlgoOrder
+from ..messages import algo_placement, algo_query_answer, algo_row, open_algo_row
+from ..orders import CONDITIONAL_TYPES, LIMIT_ON_TRIGGER_TYPES, SIDES, AlgoOrder
 from .orders import (
-    SIDES,
     STP_MODES,
     TIMES_IN_FORCE,
     check_symbol_status,
@@ -130,7 +129,7 @@ def query(call: Call) -> object:
     algo = _find(call)
     if algo.is_live and call.venue.switches.algo_query_is_blind:
         raise refusal(Code.NO_SUCH_ORDER)
-    return algo_row(call.venue.rules(algo.symbol), algo)
+    return algo_query_answer(call.venue.rules(algo.symbol), algo)
 
 
 def cancel(call: Call) -> object:

@@ -4,11 +4,10 @@ from ..admission import is_closing_side
 from ..errors import Code, refusal
 from ..filters import check_price, check_price_band, check_quantity
 from ..messages import all_orders_row, order_acknowledgement, order_answer, order_row, trade_row
-from ..orders import CONDITIONAL_TYPES, Order, OrderTicket
+from ..orders import CONDITIONAL_TYPES, SIDES, Order, OrderTicket
 from ..params import Params
 from .route import Call, Route, Routes, Security, costs, costs_by_symbol
 
-SIDES = frozenset({"BUY", "SELL"})
 POSITION_SIDES = frozenset({"BOTH", "LONG", "SHORT"})
 TIMES_IN_FORCE = frozenset({"GTC", "IOC", "FOK", "GTX"})
 STP_MODES = frozenset({"EXPIRE_TAKER", "EXPIRE_MAKER", "EXPIRE_BOTH", "NONE"})
