@@ -38,7 +38,7 @@ from .events import (
     SymbolSnapshot,
     TimerFired,
 )
-from .guarding import guard
+from .guarding import guard, keep_naked_time
 from .intake import receive
 from .order import ALGO_LOCAL, ORDER_LOCAL, AlgoOrder
 from .position import Agreement, agreement, open_quantity
@@ -84,6 +84,7 @@ def _drive(turn: Turn, bracket: Bracket) -> None:
     if quantity > 0:
         if bracket.flat_since_ms is not None:
             bracket = turn.update(bracket, flat_since_ms=None)
+        bracket = keep_naked_time(turn, bracket)
         if bracket.closing is None:
             bracket = guard(turn, bracket)
         if bracket.closing is not None:
@@ -156,6 +157,7 @@ def _engine_started(turn: Turn, event: EngineStarted) -> None:
     state = turn.state
     state.policy, state.version, state.venue = event.policy, event.version, event.venue
     state.starts += 1
+    state.started_ms = event.at_ms
     state.stream_up = False
     dead_after = event.at_ms + event.policy.recv_window_ms + event.policy.clock_margin_ms
     for order in list(state.orders.values()):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .bracket import Bracket, CloseReason
 from .order import ALGO_TRIGGERED, AlgoOrder
-from .position import open_quantity
+from .position import open_quantity, orders_of
 from .protection import Action, AskAbout, CloseNow, LegState, Place, Resting, Target, Wait, plan_protection
 from .turn import Turn
 from .values import AlgoStatus, Role
@@ -19,8 +19,6 @@ CLOSE_TEXTS = {
 
 def guard(turn: Turn, bracket: Bracket) -> Bracket:
     """One pass of protection over an open bracket."""
-    stop = _resting(turn, bracket, Role.STOP_LOSS)
-    bracket = _keep_naked_time(turn, bracket, stop)
     target = Target(
         stop_wanted=bracket.stop_loss is not None,
         take_wanted=bracket.take_profit is not None,
@@ -29,14 +27,21 @@ def guard(turn: Turn, bracket: Bracket) -> Bracket:
     actions = plan_protection(
         target,
         open_quantity(turn.state, bracket),
-        {Role.STOP_LOSS: stop, Role.TAKE_PROFIT: _resting(turn, bracket, Role.TAKE_PROFIT)},
+        {role: _resting(turn, bracket, role) for role in (Role.STOP_LOSS, Role.TAKE_PROFIT)},
         now_ms=turn.now_ms,
-        naked_since_ms=bracket.naked_since_ms,
+        naked_since_ms=_answerable_since(turn, bracket),
         naked_limit_ms=turn.state.policy.naked_limit_ms,
     )
     for action in actions:
         bracket = _do(turn, bracket, action)
     return bracket
+
+
+def _answerable_since(turn: Turn, bracket: Bracket) -> int | None:
+    """From when the naked time counts for the decision to close: a process that has just taken over protects first,
+    however long the position was bare before it."""
+    since = bracket.naked_since_ms
+    return None if since is None else max(since, turn.state.started_ms)
 
 
 def start_closing(turn: Turn, bracket: Bracket, reason: CloseReason) -> Bracket:
@@ -95,19 +100,20 @@ def _resting(turn: Turn, bracket: Bracket, role: Role) -> Resting:
             order = turn.state.orders.get(algo.intent.client_order_id)
             if order is None or not order.closed:
                 return Resting(state=LegState.TRIGGERED, since_ms=algo.updated_ms)
-            return Resting(ready_ms=tries.next_at_ms)
+            return Resting()  # spent without closing: the position is bare now
         case AlgoStatus.REJECTED if algo.algo_id is None:
             return Resting(state=LegState.REFUSED, ready_ms=tries.next_at_ms)
         case _:
             return Resting(ready_ms=tries.next_at_ms)
 
 
-def _keep_naked_time(turn: Turn, bracket: Bracket, stop: Resting) -> Bracket:
-    """The time a position is without a live stop, on the exchange's clock."""
-    if bracket.stop_loss is None or stop.state is LegState.TRIGGERED:
+def keep_naked_time(turn: Turn, bracket: Bracket) -> Bracket:
+    """The time an open position is without a live stop, on the exchange's clock; also while it is being closed."""
+    if bracket.stop_loss is None:
         return bracket
+    stop = _resting(turn, bracket, Role.STOP_LOSS)
     since = bracket.naked_since_ms
-    if stop.state is LegState.LIVE:
+    if stop.state in (LegState.LIVE, LegState.TRIGGERED):
         algo = _newest(turn, bracket, Role.STOP_LOSS)
         live = algo.live_since_ms if algo is not None and algo.live_since_ms is not None else turn.now_ms
         if since is None:
@@ -120,3 +126,15 @@ def _keep_naked_time(turn: Turn, bracket: Bracket, stop: Resting) -> Bracket:
     first_fill = turn.state.orders[bracket.entry_id].first_fill_ms
     begun = bracket.stop_live_ms is None
     return turn.update(bracket, naked_since_ms=first_fill if begun and first_fill is not None else turn.now_ms)
+
+
+def end_naked_time(turn: Turn, bracket: Bracket) -> Bracket:
+    """Flat: a position that was still bare was so until the last fill that closed it."""
+    since = bracket.naked_since_ms
+    if since is None:
+        return bracket
+    closed = max((order.last_fill_ms for order in orders_of(turn.state, bracket)), default=turn.now_ms)
+    if bracket.external_net != 0:
+        closed = turn.now_ms  # somebody else closed it: the newest we know
+    worst = max(bracket.naked_worst_ms, closed - since)
+    return turn.update(bracket, naked_since_ms=None, naked_worst_ms=worst)

@@ -59,8 +59,9 @@ def _busy(turn: Turn, signal: Signal) -> Denied | None:
     """One bracket at a time on a symbol (`on_same_side`, `on_opposite` = reject)."""
     for bracket in turn.state.on_symbol(signal.symbol):
         facts = {"symbol": signal.symbol, "open_signal_id": bracket.signal_id}
-        if bracket.closing is not None or bracket.flat_since_ms is not None:
-            text = "the last position on this symbol is still being cleared up; send the signal again in a moment"
+        entry = turn.state.orders[bracket.entry_id]
+        if bracket.closing is not None or bracket.flat_since_ms is not None or not entry.closed:
+            text = "another entry on this symbol is at work or being cleared up; send the signal again in a moment"
             return Denied(code=DenialCode.SYMBOL_BUSY, text=text, context=facts)
         if bracket.entry_side is signal.signal_type.entry_side:
             text = "a position of the same side is open on this symbol; close it first"

@@ -47,6 +47,7 @@ class State(msgspec.Struct, kw_only=True):
     version: str = ""
     venue: str = ""
     starts: int = 0
+    started_ms: int = 0  # when the newest process took over
     stream_up: bool = False  # connected, and not caught being silent
     stream_since_ms: int = 0
     brackets: dict[str, Bracket] = msgspec.field(default_factory=dict)  # by the entry's signal id

@@ -253,6 +253,7 @@ def _copy(state: State) -> State:
         version=state.version,
         venue=state.venue,
         starts=state.starts,
+        started_ms=state.started_ms,
         stream_up=state.stream_up,
         stream_since_ms=state.stream_since_ms,
         brackets=dict(state.brackets),

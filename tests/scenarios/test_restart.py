@@ -48,6 +48,7 @@ def test_killed_while_protecting(simulator: RunningSimulator, tmp_path: Path, wh
     die(simulator, tmp_path / "audit", when, role)
     positions: Any = simulator.state()["positions"]
     assert Decimal(positions[0]["positionAmt"]) == Decimal("0.010")
+    simulator.set_clock_offset(60_000)  # the machine was down for a minute: protect all the same, do not close
     started = time.monotonic()
     with desk(simulator, tmp_path / "audit") as at:
         eventually(lambda: at.resting() == ["STOP_MARKET", "TAKE_PROFIT_MARKET"])
