@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .bracket import Bracket
+from .guarding import end_naked_time
 from .order import ALGO_TRIGGERED, AlgoOrder
 from .position import Agreement, agreement, executed_in
 from .reporting import end_bracket
@@ -17,6 +18,7 @@ EXPIRY_GRACE_MS = 150
 def clear(turn: Turn, bracket: Bracket) -> Bracket | None:
     """One pass over a bracket whose entry has ended and whose ledger is zero; None when it is over."""
     if bracket.flat_since_ms is None:
+        bracket = end_naked_time(turn, bracket)
         bracket = turn.update(bracket, flat_since_ms=turn.now_ms, next_look_ms=None)
     if executed_in(turn.state, bracket) > 0:
         agreed = agreement(turn.state, bracket)
