@@ -19,6 +19,9 @@ STUCK_MS = 1000
 """An acknowledged market order that has not ended after this long is asked about."""
 STREAM_SILENCE_MS = 1000
 """An acknowledged order that the stream has not told of after this long makes the stream suspect."""
+LEG_PAUSE_MS = 50
+STOP_PAUSE_MAX_MS = 400
+TAKE_PAUSE_MAX_MS = 30_000
 ABSENCES_NEEDED = 2
 MISSES_NEEDED = 2
 OTHERS_STOP = -4130
@@ -117,17 +120,31 @@ def algo_not_found(turn: Turn, bracket: Bracket, algo: AlgoOrder, asked_at_ms: i
         # Proof of absence: it never arrived, or it is long gone.
         turn.update_algo(algo, status=AlgoStatus.EXPIRED, next_at_ms=None)
     elif algo.status is AlgoStatus.UNRESOLVED and algo.tries.error_code == OTHERS_STOP and misses >= MISSES_NEEDED:
-        # A closePosition stop rests in this direction and it is not this one: somebody else's. Ours gets a quantity.
-        turn.update_algo(algo, status=AlgoStatus.EXPIRED, next_at_ms=None)
-        turn.update(bracket, explicit_stop=True)
-        turn.alert(
-            "foreign_stop",
-            "somebody else's closePosition order is in the way (-4130); ours is placed with an explicit quantity",
-            bracket,
-            algo.intent.client_order_id,
-        )
+        _give_way(turn, bracket, algo)
     elif algo.status is AlgoStatus.NEW and misses >= MISSES_NEEDED:
         turn.update_algo(algo, status=AlgoStatus.EXPIRED, next_at_ms=None)
+
+
+def _give_way(turn: Turn, bracket: Bracket, algo: AlgoOrder) -> None:
+    """A closePosition order rests in this direction and it is not this one: somebody else's (-4130)."""
+    text = "somebody else's closePosition order is in the way (-4130); "
+    client_id = algo.intent.client_order_id
+    if algo.intent.role is Role.STOP_LOSS:
+        turn.update_algo(algo, status=AlgoStatus.EXPIRED, next_at_ms=None)
+        turn.update(bracket, explicit_stop=True)
+        turn.alert("foreign_stop", text + "ours is placed with an explicit quantity", bracket, client_id)
+        return
+    refuse_leg(turn, algo)
+    if algo.tries.refusals == 0:
+        turn.alert("foreign_take_profit", text + "the stop loss stands, ours is tried on", bracket, client_id)
+
+
+def refuse_leg(turn: Turn, algo: AlgoOrder) -> None:
+    """A protective order was refused: the same one is sent again after a pause that grows."""
+    refusals = algo.tries.refusals
+    pause_max = STOP_PAUSE_MAX_MS if algo.intent.role is Role.STOP_LOSS else TAKE_PAUSE_MAX_MS
+    pause = min(LEG_PAUSE_MS * 2 ** min(refusals, 12), pause_max)
+    turn.update_algo(algo, status=AlgoStatus.REJECTED, next_at_ms=turn.now_ms + pause, refusals=refusals + 1)
 
 
 def check_stream(turn: Turn, bracket: Bracket) -> tuple[Bracket, bool]:

@@ -22,7 +22,7 @@ from .events import (
 from .guarding import start_closing
 from .order import AlgoOrder, Order, OrderChange, Verdict, apply_algo, apply_order
 from .outcome import OutcomeKind
-from .resolving import RESEND_TRIES
+from .resolving import RESEND_TRIES, refuse_leg
 from .state import PositionView, position_key
 from .turn import Turn
 from .values import AlgoStatus, OrderStatus, PositionSide, Role, Side
@@ -30,9 +30,6 @@ from .values import AlgoStatus, OrderStatus, PositionSide, Role, Side
 GONE_POSITION = -4509  # transient right after a fill (binance-usdm.md §4.6)
 WOULD_TRIGGER = -2021
 ALREADY_THERE = frozenset({-4116, -4130})
-LEG_PAUSE_MS = 50
-STOP_PAUSE_MAX_MS = 400
-TAKE_PAUSE_MAX_MS = 30_000
 UNKNOWN_PAUSE_MS = 100
 EXPIRY_PAUSE_MS = 150
 
@@ -59,7 +56,7 @@ def algo_acknowledged(turn: Turn, event: AlgoAcknowledged) -> None:
     if algo is None:
         return
     algo = turn.update_algo(
-        algo, acked_ms=event.at_ms, sent_at_ms=event.sent_at_ms, error_code=None, error_text="", refusals=0
+        algo, acked_ms=event.at_ms, sent_at_ms=event.sent_at_ms, error_code=None, error_text="", refusals=0, misses=0
     )
     changed, verdict = apply_algo(
         algo,
@@ -109,11 +106,11 @@ def _algo_failed(turn: Turn, algo: AlgoOrder, *, unknown: bool) -> None:
     if unknown or code in ALREADY_THERE:
         # The first time at once: the position may be bare. From then on at a pace.
         pause = 0 if tries.count <= 1 else UNKNOWN_PAUSE_MS
-        turn.update_algo(algo, status=AlgoStatus.UNRESOLVED, next_at_ms=turn.now_ms + pause)
+        algo = turn.update_algo(algo, status=AlgoStatus.UNRESOLVED, next_at_ms=turn.now_ms + pause)
+        if code in ALREADY_THERE:
+            turn.update_algo(algo, misses=0)  # what was not found before this proof says nothing against it
         return
-    pause_max = STOP_PAUSE_MAX_MS if role is Role.STOP_LOSS else TAKE_PAUSE_MAX_MS
-    pause = min(LEG_PAUSE_MS * 2 ** min(tries.refusals, 12), pause_max)
-    turn.update_algo(algo, status=AlgoStatus.REJECTED, next_at_ms=turn.now_ms + pause, refusals=tries.refusals + 1)
+    refuse_leg(turn, algo)
     if code == WOULD_TRIGGER:
         crossed = CloseReason.STOP_CROSSED if role is Role.STOP_LOSS else CloseReason.TAKE_PROFIT_CROSSED
         start_closing(turn, bracket, crossed)
@@ -197,6 +194,10 @@ def algo_updated(turn: Turn, event: AlgoUpdated) -> None:
     if changed.acked_ms is None and changed.status is AlgoStatus.NEW:
         changed = replace(changed, acked_ms=event.at_ms)
     _keep_algo(turn, changed, verdict)
+    if event.source == "lookup" and event.status is AlgoStatus.FINISHED:
+        # An answer tells the ordinary order first: where none was told, the exchange knows none, and nothing traded.
+        none = Order(intent=algo.intent, status=OrderStatus.EXPIRED)
+        turn.state.orders.setdefault(event.client_order_id, none)
     if changed.closed and not was_closed and not asked_for:
         _ended_unasked(turn, changed)
 
@@ -207,8 +208,8 @@ def _ended_unasked(turn: Turn, algo: AlgoOrder) -> None:
     EXPIRED normally means that the position went; its own events travel at the same time, so it gets a moment before
     the stop is placed anew. For every other end the position is taken to be bare now.
     """
-    if algo.status is AlgoStatus.EXPIRED:
-        turn.update_algo(algo, next_at_ms=turn.now_ms + EXPIRY_PAUSE_MS)
+    pause = EXPIRY_PAUSE_MS if algo.status is AlgoStatus.EXPIRED else 0
+    turn.update_algo(algo, next_at_ms=turn.now_ms + pause)
 
 
 def position_updated(turn: Turn, event: PositionUpdated) -> None:
