@@ -66,7 +66,10 @@ def _reduce(venue: Venue, account: Account, ticket: OrderTicket, leg: Position) 
         raise refusal(Code.REDUCE_ONLY)
     taken = account.orders.reducing_quantity.get((ticket.symbol, ticket.side, ticket.position_side), ZERO)
     free = size - taken
-    if is_hedge_close and ticket.quantity > free and not ticket.close_position:
+    if ticket.close_position:
+        # A fired closePosition order closes all of the leg, whatever rests (``binance-usdm.md §4.6``).
+        return Admitted(size, reduce_only=True, displaced=_in_the_way(account, ticket))
+    if is_hedge_close and ticket.quantity > free:
         raise refusal(Code.REDUCE_ONLY)
     if free > ZERO:
         return Admitted(min(ticket.quantity, free), reduce_only=True)
@@ -79,8 +82,16 @@ def _displace(venue: Venue, account: Account, ticket: OrderTicket) -> tuple[Orde
         raise refusal(Code.REDUCE_ONLY)
     if conflict is ReduceOnlyConflict.REFUSE_4118:
         raise refusal(Code.REDUCE_ONLY_CONFLICT)
-    resting = account.orders.open_orders(ticket.symbol)
-    return tuple(order for order in resting if order.reduce_only and order.side == ticket.side)
+    return _in_the_way(account, ticket)
+
+
+def _in_the_way(account: Account, ticket: OrderTicket) -> tuple[Order, ...]:
+    """Give the resting reduce-only orders that count on the same leg."""
+    return tuple(
+        order
+        for order in account.orders.open_orders(ticket.symbol)
+        if order.reduce_only and (order.side, order.position_side) == (ticket.side, ticket.position_side)
+    )
 
 
 def _check_margin(venue: Venue, account: Account, ticket: OrderTicket, leg: Position, market: Market) -> None:

@@ -5,16 +5,22 @@ so the exchange is never entered twice at a time.
 """
 
 import asyncio
+import contextlib
+import logging
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from .control import handle_control
+from .errors import text_of
 from .exchange import LOOPBACK, Exchange, HttpAnswer
+from .streams import dump
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
+
+_log = logging.getLogger(__name__)
 
 # Key of the scope extension through which a handler can cut its TCP connection.
 ABORT_EXTENSION = "bracketeer.abort"
@@ -44,14 +50,7 @@ class Application:
             await _send_answer(send, handle_control(self._exchange, method, path, body))
             return
         await self._pause()
-        answer = self._exchange.handle(
-            method,
-            path,
-            scope["query_string"].decode("latin-1"),
-            {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]},
-            body.decode("utf-8", "replace"),
-            scope["client"][0] if scope.get("client") else LOOPBACK,
-        )
+        answer = self._answer(scope, body)
         if answer.delay_ms:
             await asyncio.sleep(answer.delay_ms / 1000)
         await self._pause()
@@ -59,6 +58,21 @@ class Application:
             await _abort(scope, receive)
         else:
             await _send_answer(send, answer)
+
+    def _answer(self, scope: Scope, body: bytes) -> HttpAnswer:
+        try:
+            return self._exchange.handle(
+                scope["method"],
+                scope["path"],
+                scope["query_string"].decode("latin-1"),
+                {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]},
+                body.decode("utf-8", "replace"),
+                scope["client"][0] if scope.get("client") else LOOPBACK,
+            )
+        except Exception:  # noqa: BLE001 - the last wall before the sockets
+            # Our bug, not the client's: say so aloud, without the query, and answer like an exchange in trouble.
+            _log.exception("unexpected failure of %s %s", scope["method"], scope["path"])
+            return HttpAnswer(500, dump({"code": -1000, "msg": text_of(-1000)}).encode())
 
     async def _pause(self) -> None:
         if self._half_latency_s:
@@ -91,12 +105,14 @@ class Application:
 async def _write_stream(outbox: asyncio.Queue[tuple[float, str] | None], send: Send) -> None:
     """Send what is due, in order; None ends the stream."""
     loop = asyncio.get_running_loop()
-    while (entry := await outbox.get()) is not None:
-        due, text = entry
-        if due > loop.time():
-            await asyncio.sleep(due - loop.time())
-        await send({"type": "websocket.send", "text": text})
-    await send({"type": "websocket.close", "code": 1001})
+    # A client that left is told of by ``receive``; here it only means there is nothing left to do.
+    with contextlib.suppress(OSError, RuntimeError):
+        while (entry := await outbox.get()) is not None:
+            due, text = entry
+            if due > loop.time():
+                await asyncio.sleep(due - loop.time())
+            await send({"type": "websocket.send", "text": text})
+        await send({"type": "websocket.close", "code": 1001})
 
 
 async def _read_body(receive: Receive) -> bytes:

@@ -55,10 +55,6 @@ class FaultBook:
         """Let a fault wait for its requests."""
         self._waiting.append(fault)
 
-    def clear(self) -> None:
-        """Forget all faults."""
-        self._waiting.clear()
-
     def take(self, method: str, path: str, params: Params) -> Fault | None:
         """Give the fault this request meets, and use it up by one."""
         for fault in self._waiting:

@@ -54,6 +54,7 @@ class Server(uvicorn.Server):
         self._exchange = exchange
         self._settings = settings
         self._background: list[asyncio.Task[None]] = []
+        self._failure: BaseException | None = None
         # Opened here once more than needed, so that a bad price file stops the start instead of the music.
         self._open_path()
         self.on_ready: Callable[[], None] = lambda: None
@@ -61,7 +62,21 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self._background = [asyncio.create_task(self._tick_for_ever()), asyncio.create_task(self._play_prices())]
+        for task in self._background:
+            task.add_done_callback(self._note_end)
         self.on_ready()
+
+    def _note_end(self, task: asyncio.Task[None]) -> None:
+        """Stop the server when background work failed: a market that stands still in silence helps nobody."""
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._failure = error
+            self.should_exit = True
+
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        """Serve until told to stop."""
+        await super().serve(sockets)
+        if self._failure is not None:
+            raise self._failure
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         for task in self._background:

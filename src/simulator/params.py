@@ -8,7 +8,7 @@ import re
 from decimal import Decimal
 from urllib.parse import parse_qsl
 
-from .decimals import ZERO, parse_number
+from .decimals import parse_number
 from .errors import Code, refusal
 
 _CLIENT_ID = re.compile(r"[.A-Z:/a-z0-9_-]{1,36}")
@@ -50,18 +50,12 @@ class Params:
             raise refusal(code, name)
         return value
 
-    def number(self, name: str, default: Decimal | None = None) -> Decimal:
+    def number(self, name: str) -> Decimal:
         """Give a decimal number; text that is none is -1100."""
-        if default is not None and not self.has(name):
-            return default
         value = parse_number(self.text(name))
         if value is None:
             raise refusal(Code.ILLEGAL_CHARACTERS, name)
         return value
-
-    def optional_number(self, name: str) -> Decimal:
-        """Give a decimal number, zero when it was not sent."""
-        return self.number(name, ZERO)
 
     def integer(self, name: str, default: int | None = None) -> int:
         """Give an integer; a malformed one is -1102, like a missing one."""

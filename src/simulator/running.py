@@ -65,7 +65,11 @@ class RunningSimulator:
     def stop(self) -> None:
         """Stop serving; open sockets are closed."""
         self._server.should_exit = True
-        self._thread.join(timeout=_STOP_TIMEOUT_S)
+        self.wait(_STOP_TIMEOUT_S)
+
+    def wait(self, timeout_s: float) -> None:
+        """Wait until it has ended, whoever ended it."""
+        self._thread.join(timeout=timeout_s)
 
     def _serve(self) -> None:
         try:

@@ -202,6 +202,18 @@ def test_close_position_closes_what_is_there_at_the_trigger() -> None:
     assert desk.amount() == 0
 
 
+def test_close_position_displaces_resting_reduce_only_orders() -> None:
+    """A fired stop closes everything, even when a resting exit already counts on the position."""
+    desk = long_desk()
+    desk.listen()
+    desk.close_all_at("SELL", "STOP_MARKET", "58000", clientAlgoId="sl")
+    desk.limit("SELL", "0.006", "62000.0", reduceOnly="true")
+    desk.price("58000")
+    assert (statuses(desk), desk.is_flat) == ({"sl": "FINISHED"}, True)
+    ended = [event["o"] for event in desk.events if event.get("o", {}).get("x") == "EXPIRED"]
+    assert [(body["o"], body["er"]) for body in ended] == [("LIMIT", "4")]
+
+
 def test_leftover_reduce_only_order_is_rejected_at_its_trigger() -> None:
     """With nothing to reduce it ends REJECTED and says why (``§4.6``)."""
     desk = Desk()

@@ -169,3 +169,11 @@ def test_entry_price_is_the_average_of_what_opened(trades: list[tuple[str, str, 
     row = desk.send("GET", "/fapi/v3/positionRisk", symbol="BTCUSDT").json[0]
     assert amount == row["positionAmt"]
     assert Decimal(row["entryPrice"]).quantize(Decimal("0.1")) == Decimal(entry).quantize(Decimal("0.1"))
+
+
+def test_symbols_with_tiny_prices_have_a_ladder_above_zero() -> None:
+    """Levels below the smallest price are left out."""
+    desk = Desk()
+    desk.price("0.0000001", symbol="1000PEPEUSDT")
+    depth = desk.public("/fapi/v1/depth", "symbol=1000PEPEUSDT&limit=50").json
+    assert (len(depth["bids"]), len(depth["asks"])) == (1, 20)

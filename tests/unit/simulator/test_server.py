@@ -310,3 +310,38 @@ def test_failed_start_is_told_to_the_starter() -> None:
         taken.listen()
         with pytest.raises(OSError, match="in use"):
             start_in_thread(SimulatorConfig(port=taken.getsockname()[1]))
+
+
+def test_bug_of_ours_is_a_500_and_is_said_aloud(
+    sim: RunningSimulator, client: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Not a silent connection, and no query in the log."""
+    monkeypatch.setattr(sim.exchange, "handle", None)
+    with pytest.raises(ServerError) as failed:
+        client.balance()
+    assert (failed.value.status_code, '"code":-1000' in failed.value.message) == (500, True)
+    assert [record.getMessage() for record in caplog.records if record.name == "bracketeer.simulator.asgi"] == [
+        "unexpected failure of GET /fapi/v3/balance"
+    ]
+
+
+def test_slow_reader_is_cut_off(sim: RunningSimulator, client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beyond the backlog the stream ends instead of growing for ever."""
+    monkeypatch.setattr("bracketeer.simulator.asgi.STREAM_BACKLOG_MAX", 0)
+    with _stream(sim, client) as stream:
+        _buy(client)
+        with pytest.raises(ConnectionClosed):
+            stream.recv(timeout=WAIT_S)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_failed_price_path_ends_the_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A market that stands still in silence helps nobody."""
+    script = tmp_path / "story.jsonl"
+    script.write_text('{"at_ms": 100, "symbol": "BTCUSDT", "price": "61000"}\n')
+    running = RunningSimulator(SimulatorConfig(prices=str(script)))
+    monkeypatch.setattr(running.exchange, "set_price", None)
+    with running:
+        running.wait(timeout_s=WAIT_S)
+        with pytest.raises(requests.ConnectionError):
+            requests.get(f"{running.rest_url}/fapi/v1/ping", timeout=WAIT_S)
