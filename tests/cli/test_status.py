@@ -1,0 +1,122 @@
+"""`bracketeer status`: our record beside the exchange's books."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Cli
+from tests.support.processes import ENTRY
+
+
+def test_both_sides_agree_after_an_entry(cli: Cli) -> None:
+    """A protected position: what we know, what rests, and that the exchange says the same."""
+    cli.report("long", *ENTRY, "--signal-id", "trade-1")
+    result = cli("status", *cli.at)
+    assert result.exit_code == 0
+    assert "58000 live" in result.stdout
+    assert "trade-1" in result.stdout
+    assert "positions 1, our orders 2, others' orders 0" in result.stdout
+    assert "✔ the exchange agrees" in result.stdout
+
+
+def test_status_is_one_json_document(cli: Cli) -> None:
+    """The same for programs."""
+    cli.report("long", *ENTRY)
+    document = json.loads(cli("status", *cli.at, "--json").stdout)
+    assert document["agrees"] is True
+    assert document["record"]["brackets"][0]["stop_loss_status"] == "NEW"
+    assert document["exchange"]["positions"] == [
+        {"symbol": "BTCUSDT", "position_side": "BOTH", "amount": "0.010", "ours": True}
+    ]
+
+
+def test_nothing_on_record_is_no_failure(cli: Cli) -> None:
+    """Before the first signal there is no log, and nothing is made by looking."""
+    result = cli("status", *cli.at)
+    assert result.exit_code == 0
+    assert "nothing on record yet" in result.stdout
+    assert "no position of ours is open" in result.stdout
+    assert not cli.audit_dir.exists()
+
+
+def test_difference_is_named(cli: Cli) -> None:
+    """Half of the position sold by hand: the numbers of both sides, and exit code 1."""
+    cli.report("long", *ENTRY)
+    cli.simulator.trade_by_hand("BTCUSDT", "SELL", "0.004")
+    result = cli("status", *cli.at)
+    assert result.exit_code == 1
+    assert "✘ BTCUSDT: our position is 0.01, the exchange says 0.006" in result.stdout
+
+
+def test_lost_protection_is_named(cli: Cli) -> None:
+    """Position closed by hand: its protection is gone with it, and the record does not know yet."""
+    cli.report("long", *ENTRY)
+    cli.simulator.trade_by_hand("BTCUSDT", "SELL", "0.010")
+    result = cli("status", *cli.at)
+    assert "our stop loss bktr-" in result.stdout
+    assert "does not rest at the exchange" in result.stdout
+
+
+def test_positions_of_others_are_shown_and_no_difference(cli: Cli) -> None:
+    """What was opened elsewhere is left alone."""
+    cli.simulator.trade_by_hand("ETHUSDT", "BUY", "1")
+    result = cli("status", *cli.at)
+    assert result.exit_code == 0
+    assert "ETHUSDT 1: not opened here, left alone" in result.stdout
+
+
+def test_record_of_another_venue_is_said(cli: Cli) -> None:
+    """The log of one exchange proves nothing about another."""
+    cli.report("long", *ENTRY)
+    simulator = cli.simulator
+    other = simulator.rest_url.replace("127.0.0.1", "localhost")
+    result = cli("status", "--base-url", other, "--stream-url", simulator.stream_url, *cli.at[4:])
+    assert result.exit_code == 1
+    assert f"the record is about {simulator.rest_url}" in result.stdout
+
+
+def test_record_alone_is_shown_without_keys(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without keys the exchange is not asked; that is no failure."""
+    cli.report("long", *ENTRY)
+    monkeypatch.delenv("BINANCE_API_KEY")
+    result = cli("status", *cli.at)
+    assert result.exit_code == 0
+    assert "58000 live" in result.stdout
+    assert "the exchange was not asked" in result.stdout
+
+
+def test_unreachable_exchange_is_a_failure_beside_the_record(cli: Cli) -> None:
+    """The record is shown all the same."""
+    cli.report("long", *ENTRY)
+    result = cli("status", "--base-url", "http://127.0.0.1:9", "--stream-url", "ws://127.0.0.1:9", *cli.at[4:])
+    assert result.exit_code == 1
+    assert "58000 live" in result.stdout
+    assert "exchange_unreachable" in result.stdout
+
+
+def _file(cli: Cli) -> Path:
+    (file,) = cli.audit_dir.glob("audit-*.jsonl")
+    return file
+
+
+def test_torn_last_line_counts_as_not_there(cli: Cli) -> None:
+    """A writer at work, or one that died: the half line says nothing yet."""
+    cli.report("long", *ENTRY)
+    with _file(cli).open("ab") as file:
+        file.write(b'{"seq":99,"times')
+    assert cli("status", *cli.at).exit_code == 0
+
+
+def test_damaged_log_is_said(cli: Cli) -> None:
+    """A line that cannot be read is a sentence that says how to find it."""
+    cli.report("long", *ENTRY)
+    lines = _file(cli).read_bytes().splitlines(keepends=True)
+    lines[3] = b"noise\n"
+    _file(cli).write_bytes(b"".join(lines))
+    result = cli("status", *cli.at)
+    assert result.exit_code == 1
+    assert "audit_damaged" in result.stderr
+    assert "bracketeer audit verify" in result.stderr
