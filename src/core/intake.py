@@ -44,13 +44,15 @@ def _denied(turn: Turn, event: SignalReceived) -> Denied | None:
     denied = check_form(signal, turn.state.policy, turn.now_ms)
     if denied is not None:
         return denied
+    if not signal.signal_type.is_entry and _matching(turn, signal):
+        return None  # our own position: what could not be asked does not hold the exit back
     if context.problem is not None:
         return Denied(
             code=DenialCode(context.problem), text=context.problem_text, context=dict(context.problem_context)
         )
     if signal.signal_type.is_entry:
         return _busy(turn, signal) or _external(signal, context.position_amount)
-    if not _matching(turn, signal) and not _other_side_open(turn, signal):
+    if not turn.state.on_symbol(signal.symbol):
         return _external(signal, _in_direction(signal, context.position_amount))
     return None
 
@@ -143,10 +145,6 @@ def _matching(turn: Turn, signal: Signal) -> list[Bracket]:
     sides = {SignalType.CLOSE_LONG: {Side.BUY}, SignalType.CLOSE_SHORT: {Side.SELL}}
     wanted = sides.get(signal.signal_type, {Side.BUY, Side.SELL})
     return [bracket for bracket in turn.state.on_symbol(signal.symbol) if bracket.entry_side in wanted]
-
-
-def _other_side_open(turn: Turn, signal: Signal) -> bool:
-    return bool(turn.state.on_symbol(signal.symbol)) and not _matching(turn, signal)
 
 
 def _in_direction(signal: Signal, amount: Decimal | None) -> Decimal | None:
