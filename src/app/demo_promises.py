@@ -122,7 +122,7 @@ def _once(evidence: Evidence) -> Promise:
         f" sent nothing, {counted(lost, 'lost reply', 'lost replies')} resolved without sending again"
     )
     if unexplained:
-        text += f"; orders nobody asked for: {unexplained}"
+        text += f"; orders nobody asked for: {', '.join(f'{symbol} {number}' for symbol, number in unexplained)}"
     return Promise(name="Once", kept=not unexplained and len(there) == 2 * len(entered), text=text)
 
 
