@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from ..core.audit_logger import OpenResult
+from contextlib import suppress
+
+from .. import __version__
+from ..core.audit_logger import AuditLogger, OpenResult
 from ..core.client_ids import is_ours
 from ..core.commands import LookUpSymbol
 from ..core.errors import AuditError
+from ..core.events import EngineStarted
 from ..core.journal import rebuild
+from ..core.settings import Policy
 from ..core.state import State
 from .driver import Driver
+from .errors import ExchangeError
 from .ports import Gateway
 
 
@@ -26,6 +32,40 @@ def restore(opened: OpenResult) -> State:
             "away to start anew (open positions are then external)",
             code="audit_not_replayable",
         ) from None
+
+
+def take_over(gateway: Gateway, driver: Driver, journal: AuditLogger, state: State, policy: Policy, venue: str) -> bool:
+    """Protect what is open first, look around second; whether the account is in hedge mode.
+
+    While a position of ours is open a start never gives up: the engine goes on asking (design: recovery).
+
+    Raises:
+        ExchangeError: the exchange cannot be asked, and nothing of ours is open.
+    """
+    tolerated: tuple[type[ExchangeError], ...] = (ExchangeError,) if state.brackets else ()
+    try:
+        gateway.synchronise_clock()
+    except tolerated as error:
+        _degraded(journal, error)
+    started = EngineStarted(at_ms=gateway.exchange_now_ms(), policy=policy, version=__version__, venue=venue)
+    driver.handle(started, inline=False)
+    try:
+        hedge_mode = gateway.hedge_mode()
+        orphans = clear_orphans(gateway, driver)
+        external = external_positions(gateway, driver.read())
+    except tolerated as error:
+        _degraded(journal, error)
+        return False
+    if orphans or external:
+        found = {"external_positions": external, "orphan_symbols": orphans}
+        journal.log_event("account_found", "start", data=found)
+    return hedge_mode
+
+
+def _degraded(journal: AuditLogger, error: ExchangeError) -> None:
+    """On record instead of stopping, where stopping would leave a position alone."""
+    with suppress(AuditError):
+        journal.log_event("start_degraded", "start", error=str(error))
 
 
 def external_positions(gateway: Gateway, state: State) -> dict[str, str]:

@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
-import tempfile
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .. import __version__
-from ..core.audit_chain import iso_timestamp
 from ..core.audit_logger import AuditLogger
 from ..core.denial import DenialCode
-from ..core.errors import BracketeerError, LockHeld
-from ..core.events import EngineStarted
-from ..core.exclusive_lock import ExclusiveLock
+from ..core.errors import BracketeerError
 from ..core.instrument import Instrument, PriceFormatter, UnknownSymbol
 from ..core.redaction import Redactor
 from ..core.request_weight import PoolStatus, RequestWeightTracker
 from ..core.settings import Settings
 from ..core.state import State
 from .account_actions import AccountActions
+from .account_lock import fingerprint, lock_account
 from .binance.gateway import BinanceGateway, connect_gateway
 from .binance.user_stream import BinanceUserStream
 from .clock import SystemClock
@@ -32,8 +25,8 @@ from .driver import Driver, Notice
 from .errors import ExchangeError
 from .exchange_info import ExchangeInfoCache
 from .gates import Gates
-from .gathering import Gatherer, Problem
-from .recovery import clear_orphans, external_positions, restore
+from .gathering import Gatherer
+from .recovery import restore, take_over
 from .settings_loader import Credentials, Urls
 from .threads import ThreadRuntime
 
@@ -44,12 +37,6 @@ if TYPE_CHECKING:
 
 RESYNC_S = 600.0
 """How often the exchange's clock is measured again: ordinary clocks drift some 50 ms in that time."""
-
-
-class AccountInUse(BracketeerError):  # noqa: N818 - reads as the fact it states
-    """Another process on this machine manages the account."""
-
-    default_code = "account_in_use"
 
 
 @dataclass
@@ -88,7 +75,7 @@ def open_session(
     clock = clock or SystemClock()
     redactor = Redactor([credentials.api_key, credentials.api_secret])
     with ExitStack() as undo:
-        undo.callback(_account_lock(credentials.api_key, urls.rest, clock).release)
+        undo.callback(lock_account(credentials.api_key, urls.rest, clock).release)
         states: list[State] = []
         journal = AuditLogger(
             settings.audit_log_dir,
@@ -110,11 +97,6 @@ def open_session(
             raise
         session._closing = undo.pop_all()  # noqa: SLF001 - its own constructor
         return session
-
-
-def fingerprint(api_key: str, base_url: str) -> str:
-    """A name for (account, venue) that tells nothing about the key."""
-    return hashlib.sha256(f"{api_key}@{base_url.rstrip('/')}".encode()).hexdigest()[:16]
 
 
 def _connect(
@@ -176,7 +158,7 @@ def _connect(
     runtime.start(driver.alarm, driver.problem)
     undo.callback(runtime.stop)
     undo.callback(lambda: driver.abandon_tickets(BracketeerError("the manager was closed", code="closed")))
-    _take_over(gateway, driver, journal, state, settings, urls.rest, gates)
+    gates.hedge_mode = take_over(gateway, driver, journal, state, settings.policy, urls.rest)
     if stream is not None:
         stream.start(lambda event: driver.handle(event, inline=False))
         undo.callback(stream.stop)
@@ -193,69 +175,6 @@ def _connect(
         formatter=PriceFormatter(lambda symbol: _known(rules, symbol)),
         _closing=ExitStack(),
     )
-
-
-def _take_over(
-    gateway: BinanceGateway,
-    driver: Driver,
-    journal: AuditLogger,
-    state: State,
-    settings: Settings,
-    venue: str,
-    gates: Gates,
-) -> None:
-    """Protect what is open first, look around second.
-
-    While a position of ours is open a start never gives up: the engine goes on asking (design: recovery).
-    """
-    must_run = bool(state.brackets)
-    with _tolerating(must_run, journal):
-        gateway.synchronise_clock()
-    driver.handle(
-        EngineStarted(at_ms=gateway.exchange_now_ms(), policy=settings.policy, version=__version__, venue=venue),
-        inline=False,
-    )
-    with _tolerating(must_run, journal):
-        gates.hedge_mode = gateway.hedge_mode()
-        orphans = clear_orphans(gateway, driver)
-        external = external_positions(gateway, driver.read())
-        if orphans or external:
-            journal.log_event(
-                "account_found", "start", data={"external_positions": external, "orphan_symbols": orphans}
-            )
-
-
-class _tolerating:  # noqa: N801 - used as a statement
-    """Keep a failure of the exchange on record instead of stopping, where stopping would leave a position alone."""
-
-    def __init__(self, tolerate: bool, journal: AuditLogger) -> None:
-        self._tolerate, self._journal = tolerate, journal
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
-        if isinstance(error, ExchangeError) and self._tolerate:
-            _note(self._journal, "start_degraded", str(error))
-            return True
-        return False
-
-
-def _account_lock(api_key: str, base_url: str, clock: Clock) -> ExclusiveLock:
-    folder = Path(tempfile.gettempdir()) / f"bracketeer-{os.getuid()}"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    holder = {"pid": str(os.getpid()), "since": iso_timestamp(clock.now_us()), "venue": base_url}
-    lock = ExclusiveLock(folder / f"{fingerprint(api_key, base_url)}.lock", holder)
-    try:
-        lock.acquire()
-    except LockHeld as error:
-        first = error.holder
-        raise AccountInUse(
-            f"process {first.get('pid', '?')} (since {first.get('since', '?')}) already manages this account; "
-            "two managers would fight over it: stop that one first, or send the signal through it",
-            **first,
-        ) from None
-    return lock
 
 
 def _resync_regularly(gateway: BinanceGateway, driver: Driver) -> Callable[[], None]:
@@ -294,6 +213,3 @@ def _known(rules: ExchangeInfoCache, symbol: str) -> Instrument:
     if instrument is None:
         raise UnknownSymbol(f"the exchange does not list {symbol}", code=DenialCode.UNKNOWN_SYMBOL.value)
     return instrument
-
-
-__all__ = ["AccountInUse", "Problem", "Session", "fingerprint", "open_session"]

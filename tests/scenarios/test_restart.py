@@ -13,11 +13,12 @@ from typing import Any
 
 import pytest
 
-from bracketeer import ReportStatus
+from bracketeer import ReportStatus, Settings
 from bracketeer.core.audit_logger import read_since_checkpoint
 from bracketeer.core.journal import rebuild
+from bracketeer.simulator.faults import FaultBook
 from bracketeer.simulator.server import RunningSimulator
-from tests.support.venue import BTC, Desk, desk, eventually
+from tests.support.venue import BTC, FAST, Desk, Hasty, desk, eventually
 
 ROOT = Path(__file__).parents[2]
 
@@ -123,3 +124,19 @@ def test_orders_of_a_lost_log_are_cleared_when_flat(simulator: RunningSimulator,
         assert at.resting() == ["STOP_MARKET", "TAKE_PROFIT_MARKET"]
         found = at.lines("account_found")
         assert found[0].fields["data"]["external_positions"] == {BTC: "0.010"}
+
+
+def test_start_does_not_give_up_while_a_position_is_open(simulator: RunningSimulator, tmp_path: Path) -> None:
+    """The exchange cannot be asked at the start: with a position of ours open the manager runs, and goes on asking."""
+    with desk(simulator, tmp_path / "audit") as at:
+        at.enter()
+    simulator.set_price(BTC, "66100")
+    simulator.fault("request_lost", path="/fapi/*", times=-1)
+    settings = Settings(policy=FAST, audit_log_dir=str(tmp_path / "audit"))
+    working = Desk(simulator, tmp_path / "audit", settings, clock=Hasty())
+    with working.manager:
+        assert working.lines("start_degraded")
+        assert working.manager.status().brackets
+        simulator.exchange.faults = FaultBook()
+        eventually(lambda: not working.manager.status().brackets, within_s=20)
+        working.assert_clean()

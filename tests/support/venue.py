@@ -14,7 +14,9 @@ from bracketeer import ExecutionReport, OrderExecutionManager, Policy, Settings,
 from bracketeer.core.audit_logger import AuditLine, iter_lines, verify
 from bracketeer.core.client_ids import is_ours
 from bracketeer.core.commands import Alert
+from bracketeer.execution.clock import SystemClock
 from bracketeer.execution.driver import Notice
+from bracketeer.execution.ports import Clock
 from bracketeer.simulator.server import RunningSimulator
 
 BTC = "BTCUSDT"
@@ -31,10 +33,19 @@ def eventually(condition: Callable[[], bool], *, within_s: float = 8.0, what: st
         pause.wait(0.005)
 
 
+class Hasty(SystemClock):
+    """Real time, but pauses between retries take none."""
+
+    def sleep(self, seconds: float) -> None:
+        """Do not."""
+
+
 class Desk:
     """One manager on one simulator, with its notices and its log."""
 
-    def __init__(self, simulator: RunningSimulator, folder: Path, settings: Settings) -> None:
+    def __init__(
+        self, simulator: RunningSimulator, folder: Path, settings: Settings, clock: Clock | None = None
+    ) -> None:
         self.simulator = simulator
         self.folder = folder
         self.notices: list[Notice] = []
@@ -45,6 +56,7 @@ class Desk:
             stream_url=simulator.stream_url,
             settings=settings,
             on_notice=self.notices.append,
+            clock=clock,
         )
 
     def enter(self, signal_id: str = "entry-1", **changes: Any) -> ExecutionReport:
