@@ -187,6 +187,8 @@ def _stream_connected(turn: Turn, event: StreamConnected) -> None:
     turn.state.stream_up = True
     turn.state.stream_since_ms = event.at_ms
     for bracket in list(turn.state.brackets.values()):
+        if bracket.asking:  # what is being answered may be from before: ask once more after it
+            turn.update(bracket, next_look_ms=event.at_ms)
         turn.look_at_symbol(bracket, "stream_connected")
 
 
@@ -210,7 +212,9 @@ def _look_up_failed(turn: Turn, event: LookUpFailed) -> None:
     if event.client_order_id:
         order = turn.state.orders.get(event.client_order_id)
         if order is not None and not event.algo:
-            turn.update_order(order, asking=False, next_at_ms=again)
+            turn.update_order(order, asking=False)
+            if order.status is not OrderStatus.PENDING_NEW:  # there it would mean: proven refused, send again
+                turn.update_order(turn.state.orders[event.client_order_id], next_at_ms=again)
         algo = turn.state.algos.get(event.client_order_id)
         if algo is not None and event.algo:
             turn.update_algo(algo, asking=False, next_at_ms=again)
