@@ -27,7 +27,8 @@ def close(turn: Turn, bracket: Bracket) -> Bracket:
             return bracket
         if order.status is OrderStatus.UNRESOLVED and order.tries.misses == 0:
             return bracket
-    ready = max((order.tries.next_at_ms or 0 for order in exits if order.closed), default=0)
+    refused = (order for order in exits if order.status is OrderStatus.REJECTED)
+    ready = max((order.tries.next_at_ms or 0 for order in refused), default=0)
     if turn.now_ms < ready:
         return turn.wake(bracket, ready)
     quantity = open_quantity(turn.state, bracket)

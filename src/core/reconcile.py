@@ -62,7 +62,12 @@ def _compare_algo(turn: Turn, algo: AlgoOrder, row: OpenOrder | None, snapshot: 
                 actual_order_id=None,
                 exchange_time_ms=row.updated_at_ms or snapshot.requested_at_ms,
             )
-            turn.update_algo(found, acked_ms=snapshot.at_ms, asking=False, error_code=None, error_text="")
+            known_ms = min(row.updated_at_ms or snapshot.requested_at_ms, snapshot.at_ms)
+            turn.update_algo(
+                found, acked_ms=known_ms, asking=False, error_code=None, error_text="", misses=0, next_at_ms=None
+            )
+        elif algo.status is AlgoStatus.NEW and algo.tries.misses:
+            turn.update_algo(algo, misses=0, next_at_ms=None)
         return
     settled = algo.acked_ms is not None and algo.acked_ms + SETTLE_MS <= snapshot.requested_at_ms
     if algo.status is AlgoStatus.NEW and settled:

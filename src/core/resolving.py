@@ -15,6 +15,8 @@ from .values import AlgoStatus, OrderStatus, Role
 RESEND_TRIES = 4
 """How often an entry is sent at most, each time with proof that the one before did not execute."""
 ASK_AGAIN_MS = 250
+ASK_SELDOM_MS = 5000
+"""What stays unclear is asked about at this pace in the end: the request weight is everybody's."""
 STUCK_MS = 1000
 """An acknowledged market order that has not ended after this long is asked about."""
 STREAM_SILENCE_MS = 1000
@@ -35,6 +37,7 @@ def resolve_orders(turn: Turn, bracket: Bracket) -> Bracket:
             if order is not None and not order.closed:
                 bracket = _resolve_order(turn, bracket, order)
             bracket = _resolve_triggered(turn, bracket, client_id)
+            bracket = _resolve_missing(turn, bracket, client_id)
     return bracket
 
 
@@ -52,7 +55,8 @@ def _resolve_order(turn: Turn, bracket: Bracket, order: Order) -> Bracket:
         due = tries.next_at_ms if tries.next_at_ms is not None else now
         why = "outcome_unknown"
     else:
-        due = tries.next_at_ms if tries.next_at_ms is not None else (order.acked_ms or now) + STUCK_MS
+        known_ms = order.acked_ms or order.updated_ms
+        due = tries.next_at_ms if tries.next_at_ms is not None else known_ms + STUCK_MS
         why = "end_not_told"
     if now < due:
         return turn.wake(bracket, due)
@@ -79,6 +83,17 @@ def _resolve_triggered(turn: Turn, bracket: Bracket, client_id: str) -> Bracket:
     return bracket
 
 
+def _resolve_missing(turn: Turn, bracket: Bracket, client_id: str) -> Bracket:
+    """A live leg that an answer did not show is asked about again soon: one read may lag, two are believed."""
+    algo = turn.state.algos.get(client_id)
+    if algo is None or algo.status is not AlgoStatus.NEW or algo.tries.next_at_ms is None or algo.tries.asking:
+        return bracket
+    if turn.now_ms < algo.tries.next_at_ms:
+        return turn.wake(bracket, algo.tries.next_at_ms)
+    turn.look_up(algo, "missing")
+    return bracket
+
+
 def order_not_found(turn: Turn, bracket: Bracket, order: Order, asked_at_ms: int) -> Bracket:
     """Weigh one answer that a normal order does not exist."""
     tries = order.tries
@@ -92,7 +107,8 @@ def order_not_found(turn: Turn, bracket: Bracket, order: Order, asked_at_ms: int
         again = min(turn.now_ms + ASK_AGAIN_MS, tries.dead_after_ms + 1)
         turn.update_order(order, next_at_ms=max(again, turn.now_ms + 1))
         return bracket
-    order = turn.update_order(order, absences=tries.absences + 1, next_at_ms=turn.now_ms + ASK_AGAIN_MS)
+    pause = min(ASK_AGAIN_MS * 2 ** min(max(0, tries.absences - ABSENCES_NEEDED), 10), ASK_SELDOM_MS)
+    order = turn.update_order(order, absences=tries.absences + 1, next_at_ms=turn.now_ms + pause)
     agreed = agreement(turn.state, bracket, since_ms=tries.dead_after_ms) is Agreement.AGREES
     if order.tries.absences >= ABSENCES_NEEDED and agreed:
         turn.update_order(

@@ -22,7 +22,7 @@ from .events import (
 from .guarding import start_closing
 from .order import AlgoOrder, Order, OrderChange, Verdict, apply_algo, apply_order
 from .outcome import OutcomeKind
-from .resolving import RESEND_TRIES, refuse_leg
+from .resolving import ASK_AGAIN_MS, RESEND_TRIES, refuse_leg
 from .state import PositionView, position_key
 from .turn import Turn
 from .values import AlgoStatus, OrderStatus, PositionSide, Role, Side
@@ -56,7 +56,14 @@ def algo_acknowledged(turn: Turn, event: AlgoAcknowledged) -> None:
     if algo is None:
         return
     algo = turn.update_algo(
-        algo, acked_ms=event.at_ms, sent_at_ms=event.sent_at_ms, error_code=None, error_text="", refusals=0, misses=0
+        algo,
+        acked_ms=event.at_ms,
+        sent_at_ms=event.sent_at_ms,
+        error_code=None,
+        error_text="",
+        refusals=0,
+        misses=0,
+        next_at_ms=None,
     )
     changed, verdict = apply_algo(
         algo,
@@ -170,7 +177,10 @@ def order_updated(turn: Turn, event: OrderUpdated) -> None:
         at_ms=event.at_ms,
         streamed=event.source == "stream",
     )
-    _keep_order(turn, *apply_order(order, change))
+    changed, verdict = apply_order(order, change)
+    _keep_order(turn, changed, verdict)
+    if event.source == "lookup" and not changed.closed:
+        turn.update_order(turn.state.orders[event.client_order_id], next_at_ms=turn.now_ms + ASK_AGAIN_MS)
 
 
 def algo_updated(turn: Turn, event: AlgoUpdated) -> None:
@@ -192,7 +202,8 @@ def algo_updated(turn: Turn, event: AlgoUpdated) -> None:
         streamed=event.source == "stream",
     )
     if changed.acked_ms is None and changed.status is AlgoStatus.NEW:
-        changed = replace(changed, acked_ms=event.at_ms)
+        # Its own time: a stream that connected after it was never to tell of it.
+        changed = replace(changed, acked_ms=min(event.at_ms, event.exchange_time_ms))
     _keep_algo(turn, changed, verdict)
     if event.source == "lookup" and event.status is AlgoStatus.FINISHED:
         # An answer tells the ordinary order first: where none was told, the exchange knows none, and nothing traded.

@@ -1,0 +1,303 @@
+"""Stories of orders whose fate nobody told: asked, believed, and never sent again blindly (P1)."""
+
+from __future__ import annotations
+
+import itertools
+from decimal import Decimal
+
+import pytest
+
+from bracketeer.core.commands import AnyCommand, LookUpOrder, LookUpSymbol, RenewStream, SubmitOrder
+from bracketeer.core.settings import Policy
+from bracketeer.core.values import AlgoStatus, OrderStatus, Side
+from tests.support.stories import E0, P0, S0, S1, T0, X0, Story, submits
+
+
+def lost() -> Story:
+    """The entry was sent, and no answer came."""
+    story = Story()
+    story.signal()
+    story.now += 1000
+    story.unknown(E0)
+    return story
+
+
+def absent(story: Story, amount: str = "0") -> None:
+    """The exchange knows no order, and shows a position, until the bracket is over (or a minute is)."""
+
+    def answer(command: AnyCommand) -> None:
+        story.now += 20
+        match command:
+            case LookUpOrder(client_order_id=client_id):
+                story.not_found(client_id, story.now - 10)
+            case LookUpSymbol():
+                story.snapshot(amount, requested_at_ms=story.now - 10)
+
+    mark = len(story.log) - 1
+    story.respond(story.now + 60_000, answer, since=mark)
+
+
+def test_is_never_sent_again_when_the_outcome_of_the_entry_is_unknown() -> None:
+    """It is looked up at once, and believed absent only after it can no longer arrive, twice, with the position."""
+    story = lost()
+    assert story.order_lookups == [E0]
+    dead = story.order(E0).tries.dead_after_ms
+    assert dead == story.now + 2000 + 500
+    absent(story)
+    assert story.submitted == [E0]
+    (report,) = story.reports
+    assert (report.status, report.reason and report.reason.code) == ("rejected", "entry_not_executed")
+    assert report.timings is not None
+    concluded = report.timings.concluded_at_ms
+    assert concluded is not None
+    assert dead < concluded < dead + 1000
+
+
+def test_counts_no_absence_when_the_question_was_asked_too_early() -> None:
+    """An answer to a question from before the request's death proves nothing, however often it comes."""
+    story = lost()
+    dead = story.order(E0).tries.dead_after_ms
+    for _ in range(20):
+        story.now += 10
+        story.not_found(E0, dead)
+        story.snapshot("0", requested_at_ms=dead)
+    assert story.order(E0).status is OrderStatus.UNRESOLVED
+    assert story.order(E0).tries.absences == 0
+
+
+def test_needs_the_position_when_the_entry_is_said_to_be_absent() -> None:
+    """Absence twice over is not believed while the position is unknown or differs; a person is told, politely."""
+    story = lost()
+    started = story.now
+    absent(story, "1")
+    assert story.submitted == [E0]
+    assert story.order(E0).status is OrderStatus.UNRESOLVED
+    assert story.alerts == ["entry_unresolved"]
+    assert [report.status for report in story.reports] == ["unresolved"]
+    asked = [c for c in story.log if isinstance(c, LookUpOrder | LookUpSymbol)]
+    assert len(asked) < 60, f"{len(asked)} questions in {story.now - started} ms"
+
+
+@pytest.mark.parametrize("source", ["lookup", "stream"])
+def test_protects_when_the_lost_entry_is_found_filled(source: str) -> None:
+    """However late, and however often it was not found before: what executed is protected."""
+    story = lost()
+    story.not_found(E0)
+    story.now += 300
+    assert submits(story.told(E0, OrderStatus.FILLED, executed="1", average="60000", source=source)) == [S0, P0]
+    story.ack_algo(S0)
+    story.ack_algo(P0)
+    assert [report.status for report in story.reports] == ["protected"]
+    assert story.submitted == [E0, S0, P0]
+
+
+def test_protects_when_the_lost_entry_is_found_working_and_fills_untold() -> None:
+    """An order that was found working is asked about until its end, also with the stream down; not in a hurry."""
+    story = lost()
+    story.stream_lost()
+    asked = []
+
+    def answer(command: AnyCommand) -> None:
+        match command:
+            case LookUpOrder(client_order_id=client_id) if client_id == E0:
+                story.now += 20
+                asked.append(story.now)
+                filled = len(asked) > 4
+                status = OrderStatus.FILLED if filled else OrderStatus.NEW
+                story.told(E0, status, executed="1" if filled else "0", average="60000", source="lookup")
+
+    story.respond(story.now + 10_000, answer, since=len(story.log) - 2)
+    assert story.order(E0).status is OrderStatus.FILLED
+    assert story.submitted == [E0, S0, P0, story.submitted[-1]]
+    assert min(b - a for a, b in itertools.pairwise(asked)) >= 200
+
+
+def test_asks_about_an_acknowledged_entry_when_its_end_is_not_told() -> None:
+    """A market order that is still working after a second is looked up, at a pace."""
+    story = Story()
+    story.signal()
+    story.ack(E0)
+    story.told(E0, OrderStatus.NEW)
+    story.run_until(story.now + 1000)
+    assert story.order_lookups == [E0]
+    story.told(E0, OrderStatus.PARTIALLY_FILLED, executed="0.4", source="lookup")
+    assert story.order_lookups == [E0], "not again at once"
+    assert story.submitted == [E0, S0, P0]
+    story.run_until(story.now + 1000)
+    assert story.order_lookups == [E0, E0]
+    story.not_found(E0)
+    assert story.order(E0).status is OrderStatus.PARTIALLY_FILLED, "it was acknowledged: the answer lags"
+    story.run_until(story.now + 1000)
+    assert story.order_lookups == [E0] * 3
+    story.look_up_failed(E0)
+    story.run_until(story.now + 1000)
+    assert story.order_lookups == [E0] * 4
+
+
+def test_asks_again_when_a_question_fails() -> None:
+    """A failed question says nothing, and is repeated."""
+    story = lost()
+    for count in range(2, 6):
+        story.look_up_failed(E0)
+        story.run_until(story.now + 250)
+        assert story.order_lookups == [E0] * count
+
+
+def test_sends_nothing_when_a_question_about_an_entry_in_flight_fails() -> None:
+    """Only a refusal with proof schedules another send of the entry, never an unanswered question."""
+    story = Story()
+    story.signal()
+    story.look_up_failed(E0)
+    story.not_found(E0)
+    story.run_until(story.now + 29_000)
+    assert story.submitted == [E0]
+
+
+def test_changes_nothing_when_answers_are_about_unknown_orders() -> None:
+    """Answers about orders that are long over, or never were, are let go."""
+    story = Story()
+    before = story.state.encode()
+    story.not_found("bktr-nobody")
+    story.look_up_failed("bktr-nobody")
+    story.look_up_failed("bktr-nobody", algo=True)
+    story.cancelled("bktr-nobody")
+    story.cancel_failed("bktr-nobody")
+    story.algo_told("bktr-nobody", AlgoStatus.NEW)
+    story.unknown("bktr-nobody")
+    story.look_up_failed(symbol="ETHUSDT")
+    story.foreign_fill("1")
+    assert story.state.encode() == before
+    assert story.log == []
+
+
+def test_renews_the_stream_when_it_keeps_silent_about_an_acknowledged_order() -> None:
+    """Connected and mute: after a second it is dropped, the symbol is looked at, and polled often from then on."""
+    story = Story()
+    story.signal()
+    story.ack(E0, executed="1")
+    story.now += 20
+    story.ack_algo(S0)
+    story.ack_algo(P0)
+    story.run_until(story.now + 1000)
+    assert len(story.all(RenewStream)) == 1
+    assert not story.state.stream_up
+    assert story.symbol_lookups == ["stream_silent"]
+    story.snapshot("1", [S0, P0])
+    story.run_until(story.now + 3100)
+    assert story.symbol_lookups == ["stream_silent", "poll"], "one question at a time"
+    story.snapshot("1", [S0, P0])
+    story.run_until(story.now + 1000)
+    assert story.symbol_lookups == ["stream_silent", "poll", "poll"]
+    assert len(story.all(RenewStream)) == 1
+    story.stream_connected()
+    story.run_until(story.now + 900)
+    assert len(story.all(RenewStream)) == 1, "what was acknowledged before it connected is not its business"
+
+
+def test_polls_seldom_when_the_stream_is_up() -> None:
+    """Every 30 s, and every second while it is down."""
+    story = Story().protected()
+    looked = len(story.symbol_lookups)
+    story.run_until(story.now + 31_000)
+    assert story.symbol_lookups[looked:] == ["poll"]
+    story.snapshot("1", [S0, P0])
+    story.stream_lost()
+    at = story.now
+    story.run_until(at + 1000)
+    assert story.symbol_lookups[looked:] == ["poll", "poll"]
+
+
+def test_looks_again_when_the_stream_connects_during_a_question() -> None:
+    """A snapshot from before the connection leaves a gap: once it is there, another one is asked for at once."""
+    story = Story().protected()
+    story.stream_lost()
+    story.run_until(story.now + 1000)
+    looked = len(story.symbol_lookups)
+    asked_at = story.now
+    story.now += 50
+    story.stream_connected()
+    story.now += 50
+    story.snapshot("1", [S0, P0], requested_at_ms=asked_at)
+    story.tick(1)
+    assert len(story.symbol_lookups) == looked + 1
+
+
+def test_asks_about_a_leg_when_it_is_missing_from_a_snapshot() -> None:
+    """A leg that vanished is looked up, again soon, and given up after two misses: the position is protected."""
+    story = Story().protected()
+    vanished = story.now
+    story.snapshot("1", [P0])
+    assert story.order_lookups == [S0]
+    story.not_found(S0)
+    assert story.algo(S0).status is AlgoStatus.NEW, "one answer may lag"
+    story.run_until(story.now + 200)
+    assert story.order_lookups == [S0, S0]
+    story.not_found(S0)
+    assert story.submitted[-1] == S1
+    assert story.now < vanished + 2000
+
+
+def test_keeps_a_leg_when_a_snapshot_may_be_too_old_for_it() -> None:
+    """An order acknowledged just before the snapshot was asked for may be missing from it."""
+    story = Story()
+    story.signal()
+    story.fill(E0)
+    story.ack_algo(S0)
+    story.snapshot("1", [], requested_at_ms=story.now + 100)
+    assert story.order_lookups == []
+
+
+def test_adopts_a_leg_when_a_snapshot_shows_it() -> None:
+    """An unresolved stop that rests is live: the snapshot is as good as the answer that was lost."""
+    story = Story()
+    story.signal()
+    story.fill(E0)
+    story.ack(E0, executed="1")
+    story.ack_algo(P0)
+    story.unknown(S0)
+    story.snapshot("1", [S0, P0])
+    assert story.algo(S0).status is AlgoStatus.NEW
+    assert [report.status for report in story.reports] == ["protected"]
+
+
+def test_does_not_suspect_the_stream_when_a_leg_from_before_it_is_found() -> None:
+    """A leg that was placed before the stream connected was never to be told by it."""
+    story = Story(stream=False)
+    story.signal()
+    story.ack(E0, executed="1")
+    story.unknown(S0)
+    story.ack_algo(P0)
+    placed = story.now
+    story.now += 100
+    story.stream_connected()
+    story.now += 100
+    story.algo_told(S0, AlgoStatus.NEW, source="lookup", told_at_ms=placed)
+    story.run_until(story.now + 5000)
+    assert story.all(RenewStream) == []
+
+
+def test_asks_about_an_order_when_its_news_is_impossible() -> None:
+    """Newer and impossible: counted, and the exchange is asked what is true."""
+    story = Story().protected()
+    story.told(E0, OrderStatus.NEW, executed="1", told_at_ms=story.now + 5)
+    assert story.state.anomalies == 0, "an ended order cannot be un-ended: old news"
+    story.algo_told(S0, AlgoStatus.TRIGGERED)
+    story.now += 5
+    story.algo_told(S0, AlgoStatus.NEW)
+    assert story.state.anomalies == 1
+    assert story.order_lookups == [S0]
+
+
+@pytest.mark.parametrize("naked_limit_ms", [500, 2000, 10_000])
+def test_respects_the_naked_limit_that_is_set(naked_limit_ms: int) -> None:
+    """The close leaves before the limit, whatever it is."""
+    story = Story(Policy(naked_limit_ms=naked_limit_ms))
+    story.signal()
+    story.fill(E0)
+    begun = story.now
+    story.run_until(begun + naked_limit_ms - 1)
+    (close,) = [c for c in story.all(SubmitOrder) if c.intent.reduce_only]
+    assert close.intent.side is Side.SELL
+    assert close.intent.quantity == Decimal(1)
+    assert begun > T0
+    assert X0 not in story.submitted
