@@ -1,7 +1,17 @@
 """A simulated Binance USDⓈ-M Futures exchange: faithful, deterministic, and able to fail on purpose.
 
-``exchange.Exchange`` is the exchange itself, in process and without I/O; ``server`` puts it behind real sockets. It
-shares no code with the manager: each side has its own reading of the wire, so a misreading shows.
+It shares no code with the manager: each side has its own reading of the wire, so a misreading shows. From the inside
+out:
+
+- nouns: ``instruments`` (rules), ``orders``, ``positions``, ``accounts``, ``markets`` (prices, ladder, queues),
+  ``profiles``
+- decisions: ``filters`` and ``admission`` (may it enter?), ``matching`` (what does it get?), ``trading`` (book it),
+  ``algo`` (conditional orders), ``naked`` (unprotected time), ``limits``, ``auth``
+- the wire: ``rest/`` (endpoints), ``messages`` and ``account_messages`` (what they say), ``streams`` (who hears it),
+  ``errors``, ``params``
+- the whole: ``venue`` (all state), ``exchange.Exchange`` (in process, no I/O, no clock of its own), ``faults``,
+  ``records``, ``control`` (``/sim/…``), ``prices`` (what the market does)
+- sockets: ``asgi``, ``hosting``, ``running`` (in a thread), ``server`` (as a process), ``config``
 """
 
 from .exchange import Exchange

@@ -104,10 +104,14 @@ class Server(uvicorn.Server):
 
     async def _play_prices(self) -> None:
         """Play the path; a reset starts it again."""
+        loop = asyncio.get_running_loop()
         while True:
             venue = self._exchange.venue
+            # Steps are due at moments, not after pauses: the work of a step must not slow the story down.
+            due_s = loop.time()
             for step in self._open_path():
-                await asyncio.sleep(step.pause_ms / 1000 / self._settings.speed)
+                due_s += step.pause_ms / 1000 / self._settings.speed
+                await asyncio.sleep(max(0.0, due_s - loop.time()))
                 if self._exchange.venue is not venue:
                     break
                 for symbol, price in step.prices.items():
@@ -130,6 +134,7 @@ class Server(uvicorn.Server):
 
 
 def bind(config: SimulatorConfig) -> socket.socket:
+    """Take the port, a free one for 0, so that the address is known before anything runs."""
     # Named as TCP, because asyncio switches Nagle's delay off for sockets that say so, and only for those.
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -142,6 +147,7 @@ def bind(config: SimulatorConfig) -> socket.socket:
 
 
 def make_server(config: SimulatorConfig, exchange: Exchange) -> Server:
+    """Put an exchange behind a server that is not running yet."""
     settings = uvicorn.Config(
         Application(exchange, config.latency_ms),
         http=_AbortableProtocol,
@@ -161,6 +167,7 @@ def make_server(config: SimulatorConfig, exchange: Exchange) -> Server:
 
 
 def make_exchange(config: SimulatorConfig) -> Exchange:
+    """Build the exchange of a config, on the clock of this machine."""
     return Exchange(
         now_ms=_now_ms,
         seed=config.seed,
