@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import re
+import ssl
 import time
 from collections.abc import Iterator
 from typing import Final
@@ -99,9 +100,25 @@ def never_left(error: BaseException) -> bool:
 
 
 def describe(error: BaseException) -> str:
-    """A failure in words that carry no URL: the texts of `requests` contain the signed one."""
-    return " < ".join(dict.fromkeys(type(link).__name__ for link in _layers(error)))
+    """A failure in words that carry no URL (the texts of `requests` contain the signed one): what it means for a
+    person first, the chain of exceptions after."""
+    layers = list(_layers(error))
+    chain = " < ".join(dict.fromkeys(type(link).__name__ for link in layers))
+    meaning = next((text for kind, text in _MEANINGS if any(isinstance(link, kind) for link in layers)), "")
+    return f"{meaning} [{chain}]" if meaning else chain
 
+
+_MEANINGS: Final[tuple[tuple[type[BaseException], str], ...]] = (
+    (urllib3.exceptions.NameResolutionError, "the host name cannot be resolved"),
+    (ssl.SSLError, "no secure connection can be made"),
+    (ConnectionRefusedError, "nobody listens at that address"),
+    (requests.exceptions.ConnectTimeout, "no connection in time"),
+    (requests.exceptions.ReadTimeout, "no answer in time"),
+    (urllib3.exceptions.NewConnectionError, "no connection can be made"),
+    (urllib3.exceptions.ProtocolError, "the connection was lost before the answer"),
+    (ConnectionError, "the connection was lost before the answer"),
+)
+"""The most telling first."""
 
 _PROOFS: Final = (NeverConnected, urllib3.exceptions.NewConnectionError, requests.exceptions.ConnectTimeout)
 

@@ -114,8 +114,8 @@ def test_nothing_left_when_nobody_listens(server: Server, session: requests.Sess
     error = failure_of(session, url)
     assert never_left(error)
     assert (
-        describe(error)
-        == "ConnectionError < MaxRetryError < NeverConnected < NewConnectionError < ConnectionRefusedError"
+        describe(error) == "nobody listens at that address "
+        "[ConnectionError < MaxRetryError < NeverConnected < NewConnectionError < ConnectionRefusedError]"
     )
 
 
