@@ -64,6 +64,7 @@ class Bracket(msgspec.Struct, frozen=True, kw_only=True):
     external_net: Decimal = ZERO  # what others traded on our position; + adds to it, - takes from it
     external_trades: tuple[int, ...] = ()
     disagree_since_ms: int | None = None  # our ledger and the exchange's position differ
+    disagreements: int = 0  # how often that was looked into without an explanation
 
     flat_since_ms: int | None = None
     asking: bool = False  # a symbol lookup is under way

@@ -7,7 +7,7 @@ from .guarding import end_naked_time
 from .order import ALGO_TRIGGERED, AlgoOrder
 from .position import Agreement, agreement, executed_in
 from .reporting import end_bracket
-from .resolving import ASK_AGAIN_MS
+from .resolving import ASK_AGAIN_MS, count_disagreement, pace
 from .turn import Turn
 from .values import AlgoStatus
 
@@ -49,7 +49,9 @@ def _prove_flat(turn: Turn, bracket: Bracket, agreed: Agreement) -> Bracket:
         return turn.wake(bracket, turn.now_ms + ASK_AGAIN_MS // 5)
     if due is not None and turn.now_ms < due:
         return turn.wake(bracket, due)
-    bracket = turn.update(bracket, next_look_ms=turn.now_ms + ASK_AGAIN_MS)
+    if agreed is Agreement.DIFFERS:
+        bracket = count_disagreement(turn, bracket)
+    bracket = turn.update(bracket, next_look_ms=turn.now_ms + pace(bracket.disagreements))
     return turn.look_at_symbol(bracket, "prove_flat", trades=agreed is Agreement.DIFFERS)
 
 

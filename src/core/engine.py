@@ -45,7 +45,15 @@ from .position import Agreement, agreement, open_quantity
 from .reconcile import reconcile
 from .report import Reason, ReportStatus
 from .reporting import build_report, conclude_entry
-from .resolving import ASK_AGAIN_MS, algo_not_found, check_stream, order_not_found, resolve_orders
+from .resolving import (
+    ASK_AGAIN_MS,
+    algo_not_found,
+    check_stream,
+    count_disagreement,
+    order_not_found,
+    pace,
+    resolve_orders,
+)
 from .state import SignalRecord, State
 from .turn import Turn
 from .values import AlgoStatus, OrderStatus
@@ -112,21 +120,21 @@ def _watch(turn: Turn, bracket: Bracket) -> Bracket:
         if since is None:
             bracket = turn.update(bracket, disagree_since_ms=turn.now_ms)
             bracket = turn.wake(bracket, turn.now_ms + DISAGREE_MS)
-        elif turn.now_ms >= since + DISAGREE_MS:
-            if not bracket.asking:
-                bracket = turn.update(bracket, disagree_since_ms=turn.now_ms)
+        elif not bracket.asking:
+            due = since + pace(bracket.disagreements)
+            if turn.now_ms >= due:
+                bracket = count_disagreement(turn, turn.update(bracket, disagree_since_ms=turn.now_ms))
                 bracket = turn.look_at_symbol(bracket, "position_differs", trades=True)
-            bracket = turn.wake(bracket, turn.now_ms + DISAGREE_MS)
-        else:
-            bracket = turn.wake(bracket, since + DISAGREE_MS)
+            else:
+                bracket = turn.wake(bracket, due)
     elif bracket.disagree_since_ms is not None:
-        bracket = turn.update(bracket, disagree_since_ms=None)
+        bracket = turn.update(bracket, disagree_since_ms=None, disagreements=0)
     policy = turn.state.policy
     interval = policy.poll_idle_interval_ms if turn.state.stream_up else policy.poll_interval_ms
-    due = bracket.next_look_ms
-    if due is None or due > turn.now_ms + interval:
+    next_look = bracket.next_look_ms
+    if next_look is None or next_look > turn.now_ms + interval:
         bracket = turn.update(bracket, next_look_ms=turn.now_ms + interval)
-    elif turn.now_ms >= due and not bracket.asking:
+    elif turn.now_ms >= next_look and not bracket.asking:
         bracket = turn.update(bracket, next_look_ms=turn.now_ms + interval)
         bracket = turn.look_at_symbol(bracket, "poll")
     next_look = bracket.next_look_ms

@@ -26,6 +26,7 @@ STOP_PAUSE_MAX_MS = 400
 TAKE_PAUSE_MAX_MS = 30_000
 ABSENCES_NEEDED = 2
 MISSES_NEEDED = 2
+DISAGREEMENTS_TOLD = 4
 OTHERS_STOP = -4130
 
 
@@ -107,7 +108,7 @@ def order_not_found(turn: Turn, bracket: Bracket, order: Order, asked_at_ms: int
         again = min(turn.now_ms + ASK_AGAIN_MS, tries.dead_after_ms + 1)
         turn.update_order(order, next_at_ms=max(again, turn.now_ms + 1))
         return bracket
-    pause = min(ASK_AGAIN_MS * 2 ** min(max(0, tries.absences - ABSENCES_NEEDED), 10), ASK_SELDOM_MS)
+    pause = pace(max(0, tries.absences - ABSENCES_NEEDED))
     order = turn.update_order(order, absences=tries.absences + 1, next_at_ms=turn.now_ms + pause)
     agreed = agreement(turn.state, bracket, since_ms=tries.dead_after_ms) is Agreement.AGREES
     if order.tries.absences >= ABSENCES_NEEDED and agreed:
@@ -161,6 +162,24 @@ def refuse_leg(turn: Turn, algo: AlgoOrder) -> None:
     pause_max = STOP_PAUSE_MAX_MS if algo.intent.role is Role.STOP_LOSS else TAKE_PAUSE_MAX_MS
     pause = min(LEG_PAUSE_MS * 2 ** min(refusals, 12), pause_max)
     turn.update_algo(algo, status=AlgoStatus.REJECTED, next_at_ms=turn.now_ms + pause, refusals=refusals + 1)
+
+
+def pace(asked: int) -> int:
+    """The pause before a question that was answered so often without settling the matter."""
+    return min(ASK_AGAIN_MS << min(asked, 10), ASK_SELDOM_MS)
+
+
+def count_disagreement(turn: Turn, bracket: Bracket) -> Bracket:
+    """The exchange's position is looked into once more; what stays unexplained is a person's matter."""
+    count = bracket.disagreements + 1
+    if count == DISAGREEMENTS_TOLD:
+        turn.alert(
+            "position_differs",
+            f"the exchange's position of {bracket.symbol} is not what our orders and the trades on it explain; "
+            "ours is guarded on, look at the account",
+            bracket,
+        )
+    return turn.update(bracket, disagreements=count)
 
 
 def check_stream(turn: Turn, bracket: Bracket) -> tuple[Bracket, bool]:

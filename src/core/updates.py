@@ -204,6 +204,8 @@ def algo_updated(turn: Turn, event: AlgoUpdated) -> None:
     if changed.acked_ms is None and changed.status is AlgoStatus.NEW:
         # Its own time: a stream that connected after it was never to tell of it.
         changed = replace(changed, acked_ms=min(event.at_ms, event.exchange_time_ms))
+    if changed.status is AlgoStatus.NEW and algo.status is not AlgoStatus.NEW:
+        changed = turn.update_algo(changed, next_at_ms=None)
     _keep_algo(turn, changed, verdict)
     if event.source == "lookup" and event.status is AlgoStatus.FINISHED:
         # An answer tells the ordinary order first: where none was told, the exchange knows none, and nothing traded.
