@@ -27,6 +27,14 @@ def test_long_entry_is_protected(at: Desk) -> None:
     assert report.timings.naked_ms <= at.state()["nakedMs"][BTC]["worst"] + 1
 
 
+def test_stop_and_take_profit_leave_at_the_same_time(at: Desk) -> None:
+    """The take profit does not wait for the stop's answer, nor the stop for the take profit's: two connections."""
+    at.simulator.fault("delay", method="POST", path="/fapi/v1/algoOrder", delay_ms=400, times=2)
+    assert at.enter().status is ReportStatus.PROTECTED
+    first, second = at.requests("POST", "/fapi/v1/algoOrder")
+    assert abs(second["time"] - first["time"]) < 300
+
+
 def test_short_entry_is_protected(at: Desk) -> None:
     """A short entry is the mirror image."""
     report = at.enter(signal_type=SignalType.SHORT_ENTRY, take_profit="55000", stop_loss="61000")
