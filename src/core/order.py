@@ -157,7 +157,7 @@ def apply_order(order: Order, change: OrderChange) -> tuple[Order, Verdict]:
         executed=executed,
         average=_average(fills, executed, change.average or order.average),
         fills=fills,
-        first_fill_ms=_earliest(order.first_fill_ms, change.exchange_time_ms if grew else None),
+        first_fill_ms=_earliest(order.first_fill_ms, change.exchange_time_ms if grew or fills != order.fills else None),
         last_fill_ms=max(order.last_fill_ms, change.exchange_time_ms) if grew else order.last_fill_ms,
         last_fill_known_ms=max(order.last_fill_known_ms, change.at_ms) if grew else order.last_fill_known_ms,
         updated_ms=max(order.updated_ms, change.exchange_time_ms),

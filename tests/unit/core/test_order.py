@@ -1,0 +1,200 @@
+"""The status tables, and the algebra of fills."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from bracketeer.core.events import Fill
+from bracketeer.core.intent import OrderIntent
+from bracketeer.core.order import (
+    ALGO_CLOSED,
+    ALGO_LOCAL,
+    ALGO_NEXT,
+    ORDER_CLOSED,
+    ORDER_LOCAL,
+    ORDER_NEXT,
+    AlgoOrder,
+    Order,
+    OrderChange,
+    Verdict,
+    apply_algo,
+    apply_order,
+)
+from bracketeer.core.values import AlgoStatus, OrderStatus, OrderType, Role, Side
+
+INTENT = OrderIntent(
+    client_order_id="id", signal_id="signal-1", role=Role.ENTRY, symbol="BTCUSDT", side=Side.BUY, quantity=Decimal(1)
+)
+LEG = replace(INTENT, role=Role.STOP_LOSS, order_type=OrderType.STOP_MARKET, quantity=None)
+WIRE = [status for status in OrderStatus if status not in ORDER_LOCAL]
+ALGO_WIRE = [status for status in AlgoStatus if status not in ALGO_LOCAL]
+NEWER = 1000
+
+
+def order(status: OrderStatus, executed: str = "0") -> Order:
+    """An order as we hold it, last told of at 500."""
+    return Order(intent=INTENT, status=status, executed=Decimal(executed), exchange_order_id=7, updated_ms=500)
+
+
+def change(status: OrderStatus, executed: str = "0", at_ms: int = NEWER, fill: Fill | None = None) -> OrderChange:
+    """What an update says."""
+    return OrderChange(
+        status=status,
+        exchange_order_id=7,
+        executed=Decimal(executed),
+        fill=fill,
+        exchange_time_ms=at_ms,
+        at_ms=at_ms,
+        streamed=True,
+    )
+
+
+def one_fill(trade_id: int, quantity: str, price: str = "60000") -> Fill:
+    """One print."""
+    return Fill(trade_id=trade_id, price=Decimal(price), quantity=Decimal(quantity))
+
+
+def test_has_a_row_for_every_status() -> None:
+    """Both tables are complete, name real statuses only, and never lead back into the unsent."""
+    assert set(ORDER_NEXT) == set(OrderStatus)
+    assert set(ALGO_NEXT) == set(AlgoStatus)
+    for following in ORDER_NEXT.values():
+        assert OrderStatus.PENDING_NEW not in following
+    for following_algo in ALGO_NEXT.values():
+        assert AlgoStatus.PENDING_NEW not in following_algo
+
+
+@pytest.mark.parametrize("before", list(OrderStatus))
+@pytest.mark.parametrize("told", WIRE)
+def test_follows_the_table_when_an_update_is_newer(before: OrderStatus, told: OrderStatus) -> None:
+    """The status moves where the table allows it and nowhere else; an order that ended is not un-ended."""
+    after, verdict = apply_order(order(before), change(told))
+    assert after.status is (told if told in ORDER_NEXT[before] else before)
+    if told in ORDER_NEXT[before]:
+        assert verdict is Verdict.CHANGED
+    elif told is not before:
+        assert verdict is (Verdict.STALE if before in ORDER_CLOSED else Verdict.ANOMALY)
+
+
+@pytest.mark.parametrize("before", list(AlgoStatus))
+@pytest.mark.parametrize("told", ALGO_WIRE)
+def test_follows_the_table_when_an_algo_update_is_newer(before: AlgoStatus, told: AlgoStatus) -> None:
+    """The same for conditional orders."""
+    leg = AlgoOrder(intent=LEG, status=before, algo_id=9, updated_ms=500)
+    after, verdict = apply_algo(leg, told, algo_id=9, actual_order_id=None, exchange_time_ms=NEWER)
+    assert after.status is (told if told in ALGO_NEXT[before] else before)
+    if told in ALGO_NEXT[before]:
+        assert verdict is Verdict.CHANGED
+    elif told is not before:
+        assert verdict is (Verdict.STALE if before in ALGO_CLOSED else Verdict.ANOMALY)
+
+
+def test_changes_nothing_when_an_update_repeats() -> None:
+    """The second time is no news."""
+    first, _ = apply_order(order(OrderStatus.NEW), change(OrderStatus.FILLED, "1", fill=one_fill(1, "1")))
+    again, verdict = apply_order(first, change(OrderStatus.FILLED, "1", fill=one_fill(1, "1")))
+    assert (again, verdict) == (first, Verdict.STALE)
+    leg, _ = apply_algo(AlgoOrder(intent=LEG), AlgoStatus.NEW, algo_id=9, actual_order_id=None, exchange_time_ms=5)
+    twice, verdict = apply_algo(leg, AlgoStatus.NEW, algo_id=9, actual_order_id=None, exchange_time_ms=5)
+    assert (twice, verdict) == (leg, Verdict.STALE)
+
+
+def test_takes_the_fill_when_its_update_is_otherwise_old() -> None:
+    """What traded is always believed, whatever the status around it."""
+    after, verdict = apply_order(
+        order(OrderStatus.CANCELED), change(OrderStatus.PARTIALLY_FILLED, "0.4", at_ms=400, fill=one_fill(1, "0.4"))
+    )
+    assert (after.status, after.executed, verdict) == (OrderStatus.CANCELED, Decimal("0.4"), Verdict.CHANGED)
+
+
+def test_is_partially_filled_when_new_has_executed() -> None:
+    """NEW and a quantity do not go together."""
+    after, _ = apply_order(order(OrderStatus.PENDING_NEW), change(OrderStatus.NEW, "0.4"))
+    assert after.status is OrderStatus.PARTIALLY_FILLED
+
+
+def test_dates_the_first_fill_by_the_earliest_print() -> None:
+    """The naked time begins with the first print, though a later sum was told before it."""
+    after, _ = apply_order(order(OrderStatus.PENDING_NEW), change(OrderStatus.FILLED, "1", at_ms=930))
+    assert after.first_fill_ms == 930
+    after, _ = apply_order(after, change(OrderStatus.PARTIALLY_FILLED, "0.4", at_ms=900, fill=one_fill(1, "0.4")))
+    after, _ = apply_order(after, change(OrderStatus.FILLED, "1", at_ms=930, fill=one_fill(2, "0.6")))
+    assert (after.first_fill_ms, after.last_fill_ms) == (900, 930)
+
+
+def test_keeps_the_told_average_until_the_prints_explain_it() -> None:
+    """Never guessed: the exchange's figure while prints are missing, theirs when they add up."""
+    told = replace(change(OrderStatus.FILLED, "1"), average=Decimal(60007))
+    after, _ = apply_order(order(OrderStatus.NEW), told)
+    assert after.average == Decimal(60007)
+    after, _ = apply_order(after, change(OrderStatus.FILLED, "1", fill=one_fill(1, "0.5", "60000")))
+    assert after.average == Decimal(60007)
+    after, _ = apply_order(after, change(OrderStatus.FILLED, "1", fill=one_fill(2, "0.5", "60010")))
+    assert after.average == Decimal(60005)
+
+
+quantities = st.decimals("0.001", "10", places=3)
+prints = st.lists(st.tuples(quantities, st.decimals("1", "100000", places=2)), min_size=1, max_size=6)
+
+
+@given(st.data(), prints)
+def test_comes_to_the_same_sums_when_prints_are_shuffled_and_repeated(
+    data: st.DataObject, parts: list[tuple[Decimal, Decimal]]
+) -> None:
+    """Executed quantity, set of fills, average and instants do not depend on order or repetition."""
+    total = sum((quantity for quantity, _ in parts), Decimal(0))
+    changes = []
+    done = Decimal(0)
+    for index, (quantity, price) in enumerate(parts):
+        done += quantity
+        status = OrderStatus.FILLED if done == total else OrderStatus.PARTIALLY_FILLED
+        fill = Fill(trade_id=index + 1, price=price, quantity=quantity)
+        changes.append(change(status, str(done), at_ms=NEWER + index, fill=fill))
+    extra = data.draw(st.lists(st.sampled_from(changes), max_size=6))
+    shuffled = data.draw(st.permutations(changes + extra))
+    current = order(OrderStatus.PENDING_NEW)
+    for item in shuffled:
+        current, verdict = apply_order(current, item)
+        assert verdict is not Verdict.ANOMALY
+    assert current.executed == total
+    assert {fill.trade_id for fill in current.fills} == set(range(1, len(parts) + 1))
+    assert len(current.fills) == len(parts)
+    assert current.average is not None
+    exact = sum((quantity * price for quantity, price in parts), Decimal(0)) / total
+    assert abs(current.average - exact) <= abs(exact) * Decimal("1e-20")
+    assert current.status is OrderStatus.FILLED
+    assert (current.first_fill_ms, current.last_fill_ms) == (NEWER, NEWER + len(parts) - 1)
+
+
+updates = st.builds(
+    OrderChange,
+    status=st.sampled_from(WIRE),
+    exchange_order_id=st.integers(0, 3),
+    executed=st.decimals(0, 10, places=3),
+    average=st.none() | st.decimals(1, 100, places=2),
+    fill=st.none() | st.builds(Fill, trade_id=st.integers(1, 4), price=quantities, quantity=quantities),
+    exchange_time_ms=st.integers(0, 2000),
+    at_ms=st.integers(0, 2000),
+    streamed=st.booleans(),
+)
+
+
+@given(st.sampled_from(list(OrderStatus)), st.lists(updates, max_size=12))
+def test_never_shrinks_whatever_is_told(start: OrderStatus, changes: list[OrderChange]) -> None:
+    """Quantities only grow, fills are kept, FILLED stays, and the last of the records is no surprise."""
+    current = order(start)
+    for item in changes:
+        after, verdict = apply_order(current, item)
+        assert after.executed >= current.executed
+        assert after.executed >= sum((fill.quantity for fill in after.fills), Decimal(0))
+        assert set(current.fills) <= set(after.fills)
+        assert current.status is not OrderStatus.FILLED or after.status is OrderStatus.FILLED
+        assert not (current.closed and not after.closed) or current.status is OrderStatus.REJECTED
+        assert after.updated_ms >= current.updated_ms
+        assert (verdict is Verdict.STALE) or after != current
+        current = after
