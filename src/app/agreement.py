@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from ..core.client_ids import is_ours
-from ..core.position import open_quantity
+from ..core.position import expected_amount
 from ..core.state import State
 from ..core.values import AlgoStatus, Role, exact, plain
 
@@ -41,20 +41,14 @@ def differences(state: State, books: ExchangeBooks) -> tuple[str, ...]:
     return (*_position_differences(state, books), *_order_differences(state, books))
 
 
-def expected_amounts(state: State) -> Mapping[str, Decimal]:
-    """The signed amounts our brackets hold, by symbol, those at zero included."""
-    amounts: dict[str, Decimal] = {}
-    for bracket in state.brackets.values():
-        signed = bracket.entry_side.sign * open_quantity(state, bracket)
-        amounts[bracket.symbol] = amounts.get(bracket.symbol, Decimal(0)) + signed
-    return amounts
-
-
 def _position_differences(state: State, books: ExchangeBooks) -> Iterator[str]:
     there: dict[str, Decimal] = {}
     for position in books.positions:
         there[position.symbol] = there.get(position.symbol, Decimal(0)) + position.amount
-    for symbol, amount in expected_amounts(state).items():
+    expected: dict[str, Decimal] = {}
+    for bracket in state.brackets.values():
+        expected[bracket.symbol] = expected.get(bracket.symbol, Decimal(0)) + expected_amount(state, bracket)
+    for symbol, amount in expected.items():
         actual = there.get(symbol, Decimal(0))
         if amount != actual:
             yield f"{symbol}: our position is {plain(amount)}, the exchange says {plain(actual)}"

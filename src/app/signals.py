@@ -18,6 +18,7 @@ from ..core.signal import Signal, SignalType
 from .console import EXIT_FAILED, WARNING, Output, marked, speaking
 from .options import KEYS_NOTE, AuditDir, BaseUrl, JsonFlag, Mainnet, StreamUrl, Venue
 from .report_view import report_lines
+from .settling import settle
 
 if TYPE_CHECKING:
     from ..core.report import ExecutionReport
@@ -141,6 +142,7 @@ def follow_json(
     with speaking(as_json=as_json) as output:
         venue = Venue(base_url, stream_url, audit_dir, mainnet)
         with _opened(file) as lines, venue.manager(_alerts_to(output)) as manager:
+            settle(manager)
             outcomes = [_tell(output, manager.execute_json(line)) for line in lines if line.strip()]
         if not all(outcomes):
             raise typer.Exit(EXIT_FAILED)
@@ -149,6 +151,7 @@ def follow_json(
 def _follow(signal: Signal, venue: Venue, *, as_json: bool) -> None:
     with speaking(as_json=as_json) as output:
         with venue.manager(_alerts_to(output)) as manager:
+            settle(manager)
             done = _tell(output, manager.execute_signal(signal))
         if not done:
             raise typer.Exit(EXIT_FAILED)

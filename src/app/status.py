@@ -196,6 +196,10 @@ def _writer(log_dir: Path) -> dict[str, str] | None:
     return {**holder, "running": running if holder.get("host") == os.uname().nodename else "unknown"}
 
 
+def _is_running(writer: dict[str, str] | None) -> bool:
+    return writer is not None and writer["running"] == "yes"
+
+
 def _in_words(document: StatusDocument) -> Iterator[Text | Table]:
     record = document.record
     when = f"line {record.last_seq}, {record.last_line_at}" if record.last_seq else "nothing on record yet"
@@ -203,7 +207,7 @@ def _in_words(document: StatusDocument) -> Iterator[Text | Table]:
     if record.venue:
         yield Text.assemble("venue    ", record.venue)
     if document.writer is not None:
-        is_running = document.writer["running"] == "yes"
+        is_running = _is_running(document.writer)
         words = "a manager is at work" if is_running else "none at work; what rests at the exchange goes on guarding"
         yield Text.assemble("manager  ", words, (f"  pid {document.writer['pid']}" if is_running else "", "dim"))
     yield _brackets(record.brackets) if record.brackets else Text("no position of ours is open")
@@ -216,6 +220,8 @@ def _in_words(document: StatusDocument) -> Iterator[Text | Table]:
             yield marked(BAD, (document.problem["code"], "bold"), f": {document.problem['message']}")
     for difference in document.differences:
         yield marked(BAD, difference)
+    if document.differences and not _is_running(document.writer):
+        yield marked(WARNING, "nobody is at work to put it on record: the next start does, such as any signal")
     if document.agrees:
         yield marked(GOOD, "the exchange agrees")
 
