@@ -31,9 +31,9 @@ def test_signal_is_protected_and_its_target_leaves_nothing(exchange: Simulator, 
 
     state = exchange.state()
     assert (state["positions"], state["openAlgoOrders"]) == ([], [])
-    # Nobody was at work when it happened: the next command finds out and puts it on record.
-    again = run_cli("signal", "close", "BTCUSDT", *at, "--json", cwd=tmp_path)
-    assert json.loads(again.stdout)["status"] in ("already_flat", "closed")
+    # Nobody was at work when it happened: the next command finds out first, and then follows its own signal.
+    again = run_cli("signal", "short", "BTCUSDT", *ENTRY[1:3], "--stop-loss", "70000", *at, "--json", cwd=tmp_path)
+    assert json.loads(again.stdout)["status"] == "protected", again.stdout
     assert run_cli("status", *at, cwd=tmp_path).returncode == 0
     assert run_cli("audit", "verify", str(tmp_path / "audit"), cwd=tmp_path).returncode == 0
 
