@@ -36,7 +36,9 @@ def report_lines(report: ExecutionReport) -> list[Text | Table]:
     if report.symbol:
         head.append(f"  {report.symbol}")
     if report.entry is not None:
-        head.append(f" {side_word(report.entry.side)} {amount(report.entry.executed_quantity)}")
+        head.append(f" {side_word(report.entry.side)}")
+        if report.entry.executed_quantity:
+            head.append(f" {amount(report.entry.executed_quantity)}")
     if report.signal_id:
         head.append(f"  signal {report.signal_id}", style="dim")
     lines: list[Text | Table] = [head]
