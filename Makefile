@@ -6,13 +6,15 @@ PYTEST_ARGS ?= -n 2
 
 .PHONY: demo test check setup clean
 
-demo: $(READY)  ## the whole story on the embedded simulated exchange, no keys
+demo: $(READY) ## the whole story on the embedded simulated exchange, no keys
 	@$(BIN)/bracketeer demo
 
-test: $(READY)  ## all tests, with branch coverage
-	$(BIN)/python -m pytest $(PYTEST_ARGS) --cov --cov-report=term
+test: $(READY) ## all tests, with branch coverage
+	$(BIN)/python -m pytest $(PYTEST_ARGS) --cov --cov-report=
+	$(BIN)/coverage report --include='src/core/*' --fail-under=95 --format=total
+	$(BIN)/coverage report --fail-under=90
 
-check: $(READY)  ## style, types, import contracts
+check: $(READY) ## style, types, import contracts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
