@@ -5,9 +5,12 @@ Results go to stdout, everything said beside them to stderr, so that `--json` ou
 
 from __future__ import annotations
 
+import signal
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Final
 
 import msgspec
@@ -72,13 +75,43 @@ def speaking(*, as_json: bool) -> Iterator[Output]:
     """Run a command's work: a failure we have words for is said and ends with exit code 1, Ctrl-C with 130."""
     output = Output(as_json=as_json)
     try:
-        yield output
+        with _stopping_tidily():
+            yield output
     except BracketeerError as error:
         output.failure(error)
         raise typer.Exit(EXIT_FAILED) from None
     except KeyboardInterrupt:
         output.note("[dim]interrupted[/dim]")
         raise typer.Exit(EXIT_INTERRUPTED) from None
+
+
+@contextmanager
+def _stopping_tidily() -> Iterator[None]:
+    """End by an exception on SIGTERM and on a closed terminal too, so that locks, connections and child processes are
+    given back. A signal that is ignored (`nohup`) stays ignored."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(number: int, _frame: object) -> None:
+        raise SystemExit(128 + number)
+
+    numbers = (signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.getsignal(number) for number in numbers}
+    heard = [number for number in numbers if before[number] == signal.SIG_DFL]
+    for number in heard:
+        signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        for number in heard:
+            signal.signal(number, before[number])
+
+
+def invoked_as() -> str:
+    """How this program was called, for a hint that can be copied."""
+    called = sys.argv[0]
+    return called if Path(called).name == "bracketeer" else "bracketeer"
 
 
 def marked(mark: str, *parts: str | tuple[str, str]) -> Text:

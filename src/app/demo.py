@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import signal
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
@@ -24,7 +20,7 @@ from ..core.settings import Settings
 from ..core.state import State
 from ..execution.order_manager import OrderExecutionManager
 from .audit import verdict
-from .console import BAD, EXIT_FAILED, GOOD, Output, marked
+from .console import BAD, EXIT_FAILED, GOOD, Output, invoked_as, marked
 from .demo_exchange import DemoExchange
 from .demo_promises import Evidence, OrderKey, Promise, Traded, entries, judge, traded_orders
 from .demo_screen import make_screen
@@ -60,7 +56,7 @@ def run_demo(output: Output, *, signals: Path | None, audit_dir: Path | None, sp
     folder = _fresh(audit_dir if audit_dir is not None else Path("logs", f"demo-{time.strftime('%Y%m%d-%H%M%S')}"))
     settings = Settings(audit_log_dir=str(folder))
     started_s = time.monotonic()
-    with _ending_tidily(), DemoExchange() as exchange:
+    with DemoExchange() as exchange:
         access = exchange.access
         _introduce(output, access.rest, folder)
         with make_screen(output) as screen:
@@ -111,24 +107,6 @@ def _still(manager: OrderExecutionManager, folder: Path) -> tuple[State, bool]:
         if is_same or time.monotonic() > deadline_s:
             return state, is_same
         time.sleep(STILL_PAUSE_S)
-
-
-@contextmanager
-def _ending_tidily() -> Iterator[None]:
-    """End by an exception on SIGTERM and on a closed terminal too, so that no process is left behind."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def end(number: int, _frame: object) -> None:
-        raise SystemExit(128 + number)
-
-    before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGHUP)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _introduce(output: Output, rest: str, folder: Path) -> None:
@@ -192,7 +170,7 @@ def _conclude(
     for promise in promises:
         output.show(marked(GOOD if promise.kept else BAD, (f"{promise.name:<10}", "bold"), promise.text))
     output.show("", *verdict(folder, verified))
-    output.show(Text.assemble("  read it: ", (f"bracketeer audit show {folder}", "bold")), "")
+    output.show(Text.assemble("  read it: ", (f"{invoked_as()} audit show {folder}", "bold")), "")
     kept = f"all {len(promises)} promises kept" if not broken else f"{broken} of {len(promises)} promises BROKEN"
     output.show(marked(BAD if broken else GOOD, (kept, "bold"), f" in {seconds:.0f} s"))
 

@@ -56,16 +56,19 @@ def test_second_process_is_turned_away(exchange: Simulator, tmp_path: Path) -> N
     assert exchange.state()["history"]["orders"] == 0
 
 
-def test_service_ends_tidily_when_interrupted(exchange: Simulator, tmp_path: Path) -> None:
-    """Ctrl-C while it waits for signals: exit code 130, no traceback, and the position keeps its protection."""
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_service_ends_tidily_when_stopped(
+    exchange: Simulator, tmp_path: Path, number: signal.Signals, code: int
+) -> None:
+    """Stopped while it waits for signals: no traceback, locks given back, and the position keeps its protection."""
     at = exchange.at(tmp_path / "audit")
     entry = {"signal_type": "LONG_ENTRY", "symbol": "BTCUSDT", "quantity": "0.010", "stop_loss": "58000"}
     with Child("signal", "json", *at, "--json", cwd=tmp_path) as service:
         service.write(json.dumps(entry))
         assert json.loads(service.line())["status"] == "protected"
-        service.process.send_signal(signal.SIGINT)
+        service.process.send_signal(number)
         _, err = service.process.communicate(timeout=20)
-        assert (service.process.returncode, err) == (130, b"")
+        assert (service.process.returncode, err) == (code, b"")
     assert [row["orderType"] for row in exchange.state()["openAlgoOrders"]] == ["STOP_MARKET"]
 
 
