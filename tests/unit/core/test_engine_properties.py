@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from bracketeer.core.audit_chain import AuditLine
 from bracketeer.core.commands import AnyCommand, SubmitOrder
 from bracketeer.core.engine import step
-from bracketeer.core.events import AnyEvent, Fill, TimerFired
+from bracketeer.core.events import AnyEvent, Fill, LookUpFailed, OrderNotFound, SubmitFailed, TimerFired
 from bracketeer.core.journal import command_line, event_line, read_command, read_event
 from bracketeer.core.settings import Policy
 from bracketeer.core.signal import SignalType
@@ -49,13 +49,13 @@ class Checked(Story):
 
     def __init__(self, policy: Policy | None = None) -> None:
         self.lines: list[AuditLine] = []
-        self.entry_may_have_executed: set[str] = set()
+        self.leave: set[str] = set()
         super().__init__(policy)
 
     def feed(self, event: AnyEvent) -> list[AnyCommand]:
         """One step, its promises, and nothing new when it is driven again."""
         self.lines.append(through_json(event_line(self.state, event), len(self.lines)))
-        self._note_entries(event)
+        self._note_leave(event)
         executed = {key: order.executed for key, order in self.state.orders.items()}
         commands = super().feed(event)
         for key, before in executed.items():
@@ -70,17 +70,20 @@ class Checked(Story):
         assert wake is None or wake > self.now, "a wake-up in the past is a busy loop"
         return commands
 
-    def _note_entries(self, event: AnyEvent) -> None:
-        """Only a refusal, and nothing else heard of it, leaves an entry unexecuted for certain."""
-        for client_id, order in self.state.orders.items():
-            if order.intent.role is Role.ENTRY and order.status is not OrderStatus.PENDING_NEW:
-                self.entry_may_have_executed.add(client_id)
+    def _note_leave(self, event: AnyEvent) -> None:
+        """Only a refusal with proof gives leave to send an order in flight once more; any news takes it back."""
+        client_id = getattr(event, "client_order_id", "")
+        if isinstance(event, SubmitFailed) and event.failure.resend_ms is not None:
+            self.leave.add(client_id)
+        elif not isinstance(event, OrderNotFound | LookUpFailed):
+            self.leave.discard(client_id)
 
     def _check_submit(self, command: SubmitOrder) -> None:
         intent = command.intent
         if intent.role is Role.ENTRY:
-            assert intent.client_order_id not in self.entry_may_have_executed
             assert command.attempt <= 4
+            assert command.attempt == 1 or intent.client_order_id in self.leave
+            self.leave.discard(intent.client_order_id)
         else:
             assert intent.reduce_only or intent.close_position
             assert not (intent.reduce_only and intent.close_position)
