@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Literal
 
@@ -15,7 +16,8 @@ from ..core.commands import Alert
 from ..core.errors import BracketeerError
 from ..core.report import ReportStatus
 from ..core.signal import Signal, SignalType
-from .console import EXIT_FAILED, WARNING, Output, marked, speaking
+from .care import Finishing, stay_until_guarded
+from .console import EXIT_FAILED, GOOD, WARNING, Output, marked, speaking
 from .options import KEYS_NOTE, AuditDir, BaseUrl, JsonFlag, Mainnet, StreamUrl, Venue
 from .report_view import report_lines
 from .settling import settle
@@ -23,6 +25,7 @@ from .settling import settle
 if TYPE_CHECKING:
     from ..core.report import ExecutionReport
     from ..execution.driver import Notice
+    from ..execution.order_manager import OrderExecutionManager
 
 DONE = frozenset(
     {
@@ -143,7 +146,8 @@ def follow_json(
         venue = Venue(base_url, stream_url, audit_dir, mainnet)
         with _opened(file) as lines, venue.manager(_alerts_to(output)) as manager:
             settle(manager)
-            outcomes = [_tell(output, manager.execute_json(line)) for line in lines if line.strip()]
+            wishes = (partial(manager.execute_json, line) for line in lines if line.strip())
+            outcomes = [_carry_out(output, manager, wish) for wish in wishes]
         if not all(outcomes):
             raise typer.Exit(EXIT_FAILED)
 
@@ -152,17 +156,39 @@ def _follow(signal: Signal, venue: Venue, *, as_json: bool) -> None:
     with speaking(as_json=as_json) as output:
         with venue.manager(_alerts_to(output)) as manager:
             settle(manager)
-            done = _tell(output, manager.execute_signal(signal))
+            done = _carry_out(output, manager, lambda: manager.execute_signal(signal))
         if not done:
             raise typer.Exit(EXIT_FAILED)
 
 
-def _tell(output: Output, report: ExecutionReport) -> bool:
-    """Show a report; whether it is what was asked for."""
+def _carry_out(output: Output, manager: OrderExecutionManager, wish: Callable[[], ExecutionReport]) -> bool:
+    """Follow one signal to its end, also through a Ctrl-C; whether it is what was asked for."""
+    following = Finishing(wish)
+    report = following.run(
+        lambda: output.note(marked(WARNING, "finishing what is under way; Ctrl-C again leaves at once"))
+    )
+    _tell(output, report)
+    if stay_until_guarded(output, manager) or report.status is ReportStatus.UNRESOLVED:
+        report = _tell_the_end(output, manager, report)
+    if following.interrupted is not None:
+        raise following.interrupted
+    return report.status in DONE
+
+
+def _tell_the_end(output: Output, manager: OrderExecutionManager, report: ExecutionReport) -> ExecutionReport:
+    """What finally became of a signal whose report came before its end, as far as there is a later report."""
+    record = manager.state().signals.get(report.signal_id)
+    if record is None or record.report is None or record.report == report:
+        output.note(marked(GOOD, "settled; `bracketeer status` shows what is open"))
+        return report
+    _tell(output, record.report)
+    return record.report
+
+
+def _tell(output: Output, report: ExecutionReport) -> None:
     if output.as_json:
         output.document(report)
     output.show(*report_lines(report))
-    return report.status in DONE
 
 
 def _alerts_to(output: Output) -> Callable[[Notice], None]:

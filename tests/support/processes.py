@@ -15,7 +15,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import IO, Any, Self
 
 import requests
 
@@ -64,7 +64,7 @@ class Child:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )
-        self._said = b""
+        self._said = {"out": b"", "err": b""}
 
     def __enter__(self) -> Self:
         return self
@@ -84,16 +84,22 @@ class Child:
 
     def line(self, within_s: float = DEADLINE_S) -> str:
         """The next line of its standard output."""
-        out = self.process.stdout
-        assert out is not None
+        return self._next_line("out", self.process.stdout, within_s)
+
+    def error_line(self, within_s: float = DEADLINE_S) -> str:
+        """The next line of its standard error."""
+        return self._next_line("err", self.process.stderr, within_s)
+
+    def _next_line(self, name: str, pipe: IO[bytes] | None, within_s: float) -> str:
+        assert pipe is not None
         deadline_s = time.monotonic() + within_s
-        while b"\n" not in self._said:
-            readable, _, _ = select.select([out], [], [], max(0.0, deadline_s - time.monotonic()))
+        while b"\n" not in self._said[name]:
+            readable, _, _ = select.select([pipe], [], [], max(0.0, deadline_s - time.monotonic()))
             assert readable, f"no line within {within_s} s"
-            chunk = os.read(out.fileno(), 65536)
+            chunk = os.read(pipe.fileno(), 65536)
             assert chunk, f"it ended instead: {self._ended()}"
-            self._said += chunk
-        line, self._said = self._said.split(b"\n", 1)
+            self._said[name] += chunk
+        line, self._said[name] = self._said[name].split(b"\n", 1)
         return line.decode()
 
     def line_with(self, text: str, within_s: float = DEADLINE_S) -> str:

@@ -1,0 +1,84 @@
+"""What a command owes the positions it touches before it goes away.
+
+A command is short-lived, and so is its manager. Ending in the middle of an entry would leave a position without its
+stop until the next start; so the first Ctrl-C is a request to finish, and nobody leaves before positions are guarded.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
+
+from ..core.position import open_quantity
+from ..core.state import State
+from ..core.values import AlgoStatus, Role
+from .console import WARNING, Output, marked
+
+if TYPE_CHECKING:
+    from ..execution.order_manager import OrderExecutionManager
+
+STAY_PAUSE_S: Final = 0.02
+Result = TypeVar("Result")
+
+
+class Finishing(Generic[Result]):
+    """Work that the first Ctrl-C does not cut short; the second does."""
+
+    def __init__(self, work: Callable[[], Result]) -> None:
+        self._work = work
+        self._ended = threading.Event()
+        self._result: list[Result] = []
+        self._failure: BaseException | None = None
+        self.interrupted: BaseException | None = None
+
+    def run(self, on_interrupt: Callable[[], None]) -> Result:
+        """Do the work and give its result. `interrupted` is the interrupt that came meanwhile, for the caller to raise.
+
+        Raises:
+            KeyboardInterrupt: the second one, or SystemExit from a signal; the work goes on without us then.
+        """
+        # Off the main thread, where Python raises KeyboardInterrupt: amid a request, its answer would be lost.
+        threading.Thread(target=self._carry_out, name="bracketeer-signal", daemon=True).start()
+        try:
+            self._ended.wait()
+        except (KeyboardInterrupt, SystemExit) as interrupt:
+            self.interrupted = interrupt
+            on_interrupt()
+            self._ended.wait()
+        if self._failure is not None:
+            raise self._failure
+        return self._result[0]
+
+    def _carry_out(self) -> None:
+        try:
+            self._result.append(self._work())
+        except BaseException as failure:  # noqa: BLE001 - raised where the result is waited for
+            self._failure = failure
+        finally:
+            self._ended.set()
+
+
+def stay_until_guarded(output: Output, manager: OrderExecutionManager) -> bool:
+    """Keep the manager at work until it may be left alone; whether that took a wait. Ctrl-C leaves at once."""
+    if is_guarded(manager.state()):
+        return False
+    text = "a position is not settled yet: staying until it is (Ctrl-C leaves it to the next start)"
+    output.note(marked(WARNING, text))
+    while not is_guarded(manager.state()):
+        time.sleep(STAY_PAUSE_S)
+    return True
+
+
+def is_guarded(state: State) -> bool:
+    """Whether nothing of ours needs somebody at work: each entry's outcome is known, each position has its stop (where
+    one was asked for), and none is being closed."""
+    for bracket in state.brackets.values():
+        if bracket.closing is not None or not state.orders[bracket.entry_id].closed:
+            return False
+        stop = state.algos.get(bracket.current(Role.STOP_LOSS) or "")
+        is_live = stop is not None and stop.status is AlgoStatus.NEW
+        if open_quantity(state, bracket) > 0 and bracket.stop_loss is not None and not is_live:
+            return False
+    return True

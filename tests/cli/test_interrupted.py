@@ -1,0 +1,72 @@
+"""Ctrl-C at the worst moments: an order is never torn from its protection."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.processes import ENTRY, Child, Simulator, run_cli, with_keys
+from tests.support.venue import eventually
+
+ORDER = "/fapi/v1/order"
+IMPATIENT = {**with_keys(), "REPORT_TIMEOUT_MS": "100"}
+
+
+@pytest.fixture
+def exchange(tmp_path: Path) -> Iterator[Simulator]:
+    """`bracketeer sim` on a free port."""
+    with Simulator(tmp_path) as running:
+        yield running
+
+
+def test_entry_in_flight_is_protected_before_the_command_ends(exchange: Simulator, tmp_path: Path) -> None:
+    """Executed, but the answer is late: Ctrl-C waits for the outcome, says so, and exits with 130."""
+    exchange.control("fault", fault="delay", method="POST", path=ORDER, delay_ms=900)
+    with Child("signal", "long", *ENTRY, *exchange.at(tmp_path / "audit"), "--json", cwd=tmp_path) as command:
+        eventually(lambda: bool(exchange.state()["trades"]), what="the entry is executed")
+        command.process.send_signal(signal.SIGINT)
+        out, err = command.process.communicate(timeout=20)
+    assert (command.process.returncode, err) == (130, b"")
+    assert json.loads(out)["status"] == "protected"
+    resting = sorted(row["orderType"] for row in exchange.state()["openAlgoOrders"])
+    assert resting == ["STOP_MARKET", "TAKE_PROFIT_MARKET"]
+
+
+def test_second_interrupt_leaves_and_the_next_command_takes_over(exchange: Simulator, tmp_path: Path) -> None:
+    """Whoever insists may go; the next start knows of the entry from the log and finds out what became of it."""
+    at = exchange.at(tmp_path / "audit")
+    exchange.control("fault", fault="delay", method="POST", path=ORDER, delay_ms=900)
+    with Child("signal", "long", *ENTRY, *at, cwd=tmp_path) as command:
+        eventually(lambda: bool(exchange.state()["trades"]), what="the entry is executed")
+        command.process.send_signal(signal.SIGINT)
+        assert "finishing what is under way" in command.error_line()
+        command.process.send_signal(signal.SIGINT)
+        command.process.communicate(timeout=20)
+    assert command.process.returncode == 130
+    done = run_cli("signal", "close", "BTCUSDT", *at, "--json", cwd=tmp_path)
+    assert json.loads(done.stdout)["status"] == "closed"
+    state = exchange.state()
+    assert (state["positions"], state["openAlgoOrders"], len(state["trades"])) == ([], [], 2)
+
+
+def test_command_stays_until_an_unknown_entry_is_known(exchange: Simulator, tmp_path: Path) -> None:
+    """Reported as unresolved in time, and then as what it was: the command does not go away in between."""
+    exchange.control("fault", fault="request_lost", method="POST", path=ORDER)
+    done = run_cli("signal", "long", *ENTRY, *exchange.at(tmp_path / "audit"), "--json", cwd=tmp_path, env=IMPATIENT)
+    assert [json.loads(line)["status"] for line in done.stdout.splitlines()] == ["unresolved", "rejected"]
+    assert done.returncode == 1
+
+
+def test_command_stays_until_a_late_entry_is_protected(exchange: Simulator, tmp_path: Path) -> None:
+    """Unresolved when it was reported; guarded when the command ends."""
+    exchange.control("fault", fault="delay", method="POST", path=ORDER, delay_ms=900)
+    exchange.control("fault", fault="stream_mute")
+    done = run_cli("signal", "long", *ENTRY, *exchange.at(tmp_path / "audit"), cwd=tmp_path, env=IMPATIENT)
+    assert "! unresolved  BTCUSDT" in done.stdout
+    assert "✔ settled" in done.stderr
+    resting = sorted(row["orderType"] for row in exchange.state()["openAlgoOrders"])
+    assert resting == ["STOP_MARKET", "TAKE_PROFIT_MARKET"]
