@@ -98,7 +98,7 @@ def _stopping_tidily() -> Iterator[None]:
 
     numbers = (signal.SIGTERM, signal.SIGHUP)
     before = {number: signal.getsignal(number) for number in numbers}
-    heard = [number for number in numbers if before[number] == signal.SIG_DFL]
+    heard = [number for number in numbers if before[number] != signal.SIG_IGN]
     for number in heard:
         signal.signal(number, stop)
     try:

@@ -29,9 +29,9 @@ def _intent(role: Role, side: Side) -> OrderIntent:
 
 
 def _state(entry: OrderStatus, stop: AlgoStatus | None, *, asked: bool = True, closing: bool = False) -> State:
-    ids: dict[Role, tuple[str, ...]] = {Role.ENTRY: ("ENTRY",)} | (
-        {} if stop is None else {Role.STOP_LOSS: ("STOP_LOSS",)}
-    )
+    ids: dict[Role, tuple[str, ...]] = {Role.ENTRY: ("ENTRY",)}
+    if stop is not None:
+        ids[Role.STOP_LOSS] = ("STOP_LOSS",)
     bracket = Bracket(
         signal_id="trade-1",
         symbol="BTCUSDT",
