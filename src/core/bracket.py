@@ -27,6 +27,7 @@ class Closer(msgspec.Struct, frozen=True, kw_only=True):
 
     signal_id: str
     received_at_ms: int
+    told: bool = False  # that it takes too long; the end goes into its record all the same
 
 
 class ProtectionLeg(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,7 +71,7 @@ class Bracket(msgspec.Struct, frozen=True, kw_only=True):
     asking: bool = False  # a symbol lookup is under way
     next_look_ms: int | None = None
     average_asked: bool = False
-    reported: bool = False
+    reported: str = ""  # the status the caller was told
     wake_ms: int | None = None
 
     @property

@@ -144,20 +144,20 @@ def _watch(turn: Turn, bracket: Bracket) -> Bracket:
 def _conclude_closers(turn: Turn, bracket: Bracket) -> None:
     """A CLOSE signal whose end takes too long gets a truthful answer; the closing goes on."""
     limit = turn.state.policy.report_timeout_ms
-    waiting = []
+    closers = []
     for closer in bracket.closers:
-        deadline = closer.received_at_ms + limit
-        if turn.now_ms < deadline:
-            waiting.append(closer)
-            bracket = turn.wake(bracket, deadline)
+        deadline = max(closer.received_at_ms, turn.state.started_ms) + limit
+        if closer.told or turn.now_ms < deadline:
+            bracket = bracket if closer.told else turn.wake(bracket, deadline)
+            closers.append(closer)
             continue
         reason = Reason(code="report_timeout", text="the position is still being closed; see `bracketeer status`")
         report = build_report(turn, bracket, ReportStatus.UNRESOLVED, reason)
         turn.commands.append(Conclude(report=replace(report, signal_id=closer.signal_id)))
-        record = SignalRecord(symbol=bracket.symbol, ended=True, status=report.status.value)
-        turn.state.remember(closer.signal_id, record)
-    if len(waiting) != len(bracket.closers):
-        turn.update(bracket, closers=tuple(waiting))
+        turn.state.remember(closer.signal_id, SignalRecord(symbol=bracket.symbol, status=report.status.value))
+        closers.append(replace(closer, told=True))
+    if tuple(closers) != bracket.closers:
+        turn.update(bracket, closers=tuple(closers))
 
 
 def _engine_started(turn: Turn, event: EngineStarted) -> None:

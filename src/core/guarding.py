@@ -91,7 +91,9 @@ def _resting(turn: Turn, bracket: Bracket, role: Role) -> Resting:
             exists = tries.error_code in (-4116, -4130)
             return Resting(state=LegState.UNRESOLVED, ready_ms=tries.next_at_ms, asking=tries.asking, exists=exists)
         case AlgoStatus.NEW:
-            return Resting(state=LegState.LIVE)
+            covered = algo.intent.quantity is None or algo.intent.quantity >= open_quantity(turn.state, bracket)
+            # More of the entry filled than an explicit stop covers: another one for the whole is placed beside it.
+            return Resting(state=LegState.LIVE) if covered else Resting()
         case AlgoStatus.PENDING_CANCEL:
             return Resting(state=LegState.CANCELING)
         case status if status in ALGO_TRIGGERED:

@@ -81,7 +81,7 @@ _COMMAND_LINES: dict[type, tuple[str, str]] = {
 }
 
 
-class LineParts(NamedTuple):
+class JournalLine(NamedTuple):
     """What `AuditLogger.append` takes."""
 
     record: Record
@@ -93,7 +93,7 @@ class LineParts(NamedTuple):
     fields: dict[str, Any]
 
 
-def event_line(state: State, event: AnyEvent) -> LineParts:
+def event_line(state: State, event: AnyEvent) -> JournalLine:
     """The line of an event; `state` (before or after its step) knows whose order a bare client id is."""
     event_type, payload = _EVENT_LINES[type(event)]
     if isinstance(event, OrderUpdated) and event.fill is not None:
@@ -107,10 +107,10 @@ def event_line(state: State, event: AnyEvent) -> LineParts:
     else:
         symbol = getattr(event, "symbol", "") or (intent.symbol if intent else "")
         signal_id = intent.signal_id if intent else ""
-    return LineParts("event", event_type, _tag(event), symbol or None, signal_id or None, client_id, {payload: event})
+    return JournalLine("event", event_type, _tag(event), symbol or None, signal_id or None, client_id, {payload: event})
 
 
-def command_line(command: AnyCommand) -> LineParts:
+def command_line(command: AnyCommand) -> JournalLine:
     """The line of a command."""
     event_type, payload = _COMMAND_LINES[type(command)]
     fields: dict[str, Any] = {payload: command}
@@ -122,7 +122,7 @@ def command_line(command: AnyCommand) -> LineParts:
         about = command.report
     elif isinstance(command, Announce):
         event_type = f"bracket_{command.topic}"
-    return LineParts(
+    return JournalLine(
         "command",
         event_type,
         _tag(command),

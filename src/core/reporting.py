@@ -19,11 +19,14 @@ TAKE_PROFIT_PATIENCE = 3
 
 
 def conclude_entry(turn: Turn, bracket: Bracket) -> Bracket:
-    """Tell the caller of the entry as soon as the outcome stands; later changes are announced, not reported."""
-    if bracket.reported:
+    """Tell the caller of the entry as soon as the outcome stands; later changes are announced, not reported.
+
+    Who was told `unresolved` is told again when it stands: nobody may be waiting any more, but the record is kept true.
+    """
+    if bracket.reported not in ("", ReportStatus.UNRESOLVED.value):
         return bracket
     now = turn.now_ms
-    deadline = bracket.received_at_ms + turn.state.policy.report_timeout_ms
+    deadline = max(bracket.received_at_ms, turn.state.started_ms) + turn.state.policy.report_timeout_ms
     status: ReportStatus | None = None
     reason: Reason | None = None
     entry = turn.state.orders[bracket.entry_id]
@@ -36,6 +39,8 @@ def conclude_entry(turn: Turn, bracket: Bracket) -> Bracket:
         if status is not None and entry.average is None and entry.tries.asking:
             status = None
     if status is None:
+        if bracket.reported:
+            return bracket
         if now < deadline:
             return turn.wake(bracket, deadline)
         status = ReportStatus.UNRESOLVED
@@ -49,7 +54,7 @@ def conclude_entry(turn: Turn, bracket: Bracket) -> Bracket:
         turn.announce("reported", f"the position stands: {status.value}", bracket, **facts)
     turn.commands.append(Conclude(report=report))
     turn.state.remember(bracket.signal_id, SignalRecord(symbol=bracket.symbol, status=status.value, report=report))
-    return turn.update(bracket, reported=True)
+    return turn.update(bracket, reported=status.value)
 
 
 def _standing(turn: Turn, bracket: Bracket) -> tuple[ReportStatus | None, Reason | None]:
@@ -91,7 +96,7 @@ def end_bracket(turn: Turn, bracket: Bracket) -> None:
     """The bracket is flat and nothing of it rests: report, announce, forget its orders."""
     status, reason = _ending(turn, bracket)
     report = build_report(turn, bracket, status, reason)
-    if not bracket.reported:
+    if bracket.reported in ("", ReportStatus.UNRESOLVED.value):
         turn.commands.append(Conclude(report=report))
     for closer in bracket.closers:
         flat = ReportStatus.CLOSED if report.exit is not None else ReportStatus.ALREADY_FLAT

@@ -32,6 +32,8 @@ WOULD_TRIGGER = -2021
 ALREADY_THERE = frozenset({-4116, -4130})
 UNKNOWN_PAUSE_MS = 100
 EXPIRY_PAUSE_MS = 150
+CANCEL_PATIENCE = 4
+"""After so many refusals of a cancel a person is told."""
 
 
 def order_acknowledged(turn: Turn, event: OrderAcknowledged) -> None:
@@ -153,6 +155,14 @@ def cancel_failed(turn: Turn, event: CancelFailed) -> None:
             next_at_ms=turn.now_ms + UNKNOWN_PAUSE_MS * 2 ** min(algo.tries.refusals, 6),
             refusals=algo.tries.refusals + 1,
         )
+        bracket = turn.state.brackets.get(algo.intent.signal_id)
+        if bracket is not None and algo.tries.refusals == CANCEL_PATIENCE:
+            turn.alert(
+                "cancel_refused",
+                f"an order of ours that guards nothing any more cannot be cancelled: {event.failure.text}; trying on",
+                bracket,
+                event.client_order_id,
+            )
 
 
 def order_updated(turn: Turn, event: OrderUpdated) -> None:

@@ -26,7 +26,7 @@ from ..core.commands import (
 from ..core.engine import concerns, step
 from ..core.errors import AuditError
 from ..core.events import AnyEvent, CancelFailed, EntryWithheld, LookUpFailed, SubmitFailed, TimerFired
-from ..core.journal import LineParts, command_line, event_line
+from ..core.journal import JournalLine, command_line, event_line
 from ..core.outcome import Failure, OutcomeKind
 from ..core.report import ExecutionReport
 from ..core.state import State
@@ -124,7 +124,7 @@ class Driver:
             seq = self._append(line) or seq
         return seq
 
-    def _append(self, line: LineParts) -> int | None:
+    def _append(self, line: JournalLine) -> int | None:
         try:
             return self._journal.append(
                 line.record,
@@ -140,7 +140,7 @@ class Driver:
             return None
 
     def _note(self, event_type: str, text: str) -> None:
-        self._append(LineParts("note", event_type, "note", None, None, None, {"error": text}))
+        self._append(JournalLine("note", event_type, "note", None, None, None, {"error": text}))
 
     def _queue(self, commands: list[AnyCommand], ticket: Ticket | None, event: AnyEvent) -> None:
         """Remember who waits, before anything can conclude it on another thread."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from pathlib import Path
@@ -17,7 +16,7 @@ from tests.support.venue import BTC, FAST, Desk, desk, eventually
 
 
 @pytest.fixture
-def bystander(at: Desk) -> Iterator[str]:
+def bystander(at: Desk) -> str:
     """A LIMIT order of somebody else resting far below the price; gives its client id."""
     client = at.manager._running().gateway._client
     client.new_order(

@@ -313,3 +313,19 @@ def test_tells_unresolved_when_the_close_takes_too_long() -> None:
     assert (story.reports[-1].status, story.now) == ("unresolved", at + 5000)
     story.ack(X0, executed="1")
     assert story.bracket.flat_since_ms is not None
+    story.position("0")
+    for leg in (S0, P0):
+        story.algo_told(leg, AlgoStatus.EXPIRED)
+    assert story.state.signals["close-1"].status == "closed", "the record is kept true after the caller was told"
+
+
+def test_tells_a_person_when_a_cancel_is_refused_again_and_again() -> None:
+    """An order that guards nothing any more and cannot be cancelled is not kept silent about."""
+    story = Story().protected()
+    story.close()
+    story.ack(X0, executed="1")
+    story.position("0")
+    for _ in range(6):
+        story.run_until(story.now + 7000)
+        story.cancel_failed(S0)
+    assert story.alerts.count("cancel_refused") == 1

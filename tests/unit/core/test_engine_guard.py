@@ -6,10 +6,11 @@ from decimal import Decimal
 
 import pytest
 
+from bracketeer.core.client_ids import client_order_id
 from bracketeer.core.commands import AnyCommand, CancelOrder, LookUpOrder, SubmitOrder
 from bracketeer.core.order import ALGO_CLOSED
 from bracketeer.core.settings import Policy
-from bracketeer.core.values import AlgoStatus, OrderStatus
+from bracketeer.core.values import AlgoStatus, OrderStatus, Role
 from tests.support.stories import E0, F0, F1, P0, P1, S0, S1, T0, Story, submits
 
 
@@ -188,6 +189,24 @@ def test_places_an_explicit_quantity_when_somebody_elses_stop_is_in_the_way() ->
     story.foreign_fill("1")
     commands = story.position("0")
     assert S1 in [c.client_order_id for c in commands if isinstance(c, CancelOrder)], "it does not die by itself"
+
+
+def test_covers_what_fills_later_when_the_stop_has_an_explicit_quantity() -> None:
+    """An explicit stop is not the whole position once more of the entry fills: another for the whole joins it."""
+    story = Story()
+    story.signal()
+    story.fill(E0, "0.4")
+    story.ack_algo(P0)
+    story.refuse(S0, -4130)
+    story.not_found(S0)
+    story.run_until(story.now + 130)
+    story.not_found(S0)
+    story.ack_algo(S1)
+    assert story.intent(S1).quantity == Decimal("0.4")
+    story.fill(E0, "0.6")
+    second = client_order_id("signal-1", Role.STOP_LOSS, 2)
+    assert story.intent(second).quantity == Decimal(1)
+    assert story.bracket.naked_since_ms is not None, "until it is live, the rest is bare"
 
 
 def test_keeps_the_pace_when_somebody_elses_target_is_in_the_way() -> None:

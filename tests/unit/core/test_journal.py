@@ -10,13 +10,13 @@ import pytest
 from bracketeer.core.audit_chain import AuditLine, Record
 from bracketeer.core.commands import Alert, Announce, CancelOrder, Conclude, LookUpSymbol, RenewStream, SubmitOrder
 from bracketeer.core.events import AnyEvent
-from bracketeer.core.journal import LineParts, command_line, event_line, read_command, read_event, rebuild
+from bracketeer.core.journal import JournalLine, command_line, event_line, read_command, read_event, rebuild
 from bracketeer.core.state import State
 from bracketeer.core.values import AlgoStatus
 from tests.support.stories import E0, P0, S0, S1, SYMBOL, Story
 
 
-def line(parts: LineParts, seq: int = 1) -> AuditLine:
+def line(parts: JournalLine, seq: int = 1) -> AuditLine:
     """A line as it is read from the log."""
     fields: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(parts.fields))
     return _line(parts.record, parts.event_type, fields, seq)

@@ -89,7 +89,7 @@ def signal_event(signal_id: str = "s") -> SignalReceived:
 
 def driver_on(journal: AuditLogger, runtime: Later, notices: list[Notice], **more: Any) -> Driver:
     """A driver whose gateway always fails."""
-    driver = Driver(State(), journal, Broken(), runtime, on_notice=notices.append, **more)  # type: ignore[arg-type]
+    driver = Driver(State(), journal, Broken(), runtime, on_notice=notices.append, **more)
     driver.handle(EngineStarted(at_ms=NOW, policy=Policy(), version="t", venue="v"))
     return driver
 
@@ -116,7 +116,7 @@ def test_intent_is_in_the_log_before_it_is_sent(journal: AuditLogger, tmp_path: 
             seen.extend(str(line.client_order_id) for line in iter_lines(tmp_path) if line.event_type == "order_intent")
             raise ZeroDivisionError
 
-    driver = Driver(State(), journal, Looking(), Later())  # type: ignore[arg-type]
+    driver = Driver(State(), journal, Looking(), Later())
     driver.handle(EngineStarted(at_ms=NOW, policy=Policy(), version="t", venue="v"))
     driver.handle(signal_event())
     assert len(seen) == 1
