@@ -341,7 +341,7 @@ def test_refuses_to_decide_when_an_entry_comes_without_its_rules() -> None:
 
 
 def test_tells_unresolved_when_the_outcome_takes_too_long() -> None:
-    """The caller gets a truthful answer at the limit, once; what it became is reported after, and its end remembered."""
+    """The caller gets a truthful answer at the limit, once; what it became is reported after, its end remembered."""
     story = Story()
     story.signal()
     started = story.now
