@@ -81,7 +81,9 @@ def _attribute_trades(turn: Turn, bracket: Bracket, trades: tuple[TradeRow, ...]
     fate is unknown, no leg that is missing from the open list and may have triggered.
     """
     by_exchange_id = {o.exchange_order_id: o for o in orders_of(turn.state, bracket) if o.exchange_order_id}
-    unknown_ours = any(not o.closed and o.exchange_order_id is None for o in orders_of(turn.state, bracket))
+    suspects: list[Order | AlgoOrder] = [
+        o for o in orders_of(turn.state, bracket) if not o.closed and o.exchange_order_id is None
+    ]
     for ids in bracket.ids.values():
         for client_id in ids:
             algo = turn.state.algos.get(client_id)
@@ -92,7 +94,8 @@ def _attribute_trades(turn: Turn, bracket: Bracket, trades: tuple[TradeRow, ...]
                 by_exchange_id[algo.actual_order_id] = order
             never_traded = algo.status in (AlgoStatus.CANCELED, AlgoStatus.EXPIRED, AlgoStatus.REJECTED)
             known = client_id in resting or never_traded or client_id in turn.state.orders
-            unknown_ours = unknown_ours or not (known or algo.actual_order_id)
+            if not (known or algo.actual_order_id):
+                suspects.append(algo)
     for trade in sorted(trades, key=lambda row: row.trade_id):
         if trade.exchange_time_ms < bracket.received_at_ms or trade.position_side is not bracket.position_side:
             continue
@@ -101,7 +104,7 @@ def _attribute_trades(turn: Turn, bracket: Bracket, trades: tuple[TradeRow, ...]
         if order_or_none is not None:
             changed = _with_fill(turn, order_or_none, fill, trade)
             by_exchange_id[trade.exchange_order_id] = changed
-        elif not unknown_ours:
+        elif not any(_may_be_of(turn, suspect, trade) for suspect in suspects):
             bracket = foreign_trade(
                 turn,
                 bracket,
@@ -110,6 +113,20 @@ def _attribute_trades(turn: Turn, bracket: Bracket, trades: tuple[TradeRow, ...]
                 fill=fill,
                 position_side=trade.position_side,
             )
+
+
+def _may_be_of(turn: Turn, suspect: Order | AlgoOrder, trade: TradeRow) -> bool:
+    """Whether an order of unknown fate can be behind a fill: right side, no more than it asked for, not before it left.
+
+    Without this, a lost order and somebody else's trade would keep each other unexplained for ever: the order is given
+    up only when the position agrees, and the position agrees only when the trade is attributed.
+    """
+    intent = suspect.intent
+    if trade.side is not intent.side or (intent.quantity is not None and trade.quantity > intent.quantity):
+        return False
+    # An algo order is sent again under its id: when it left first is not kept.
+    left_ms = suspect.tries.sent_at_ms if isinstance(suspect, Order) else 0
+    return trade.exchange_time_ms >= left_ms - turn.state.policy.clock_margin_ms
 
 
 def _with_fill(turn: Turn, order: Order, fill: Fill, trade: TradeRow) -> Order:

@@ -110,13 +110,16 @@ def order_not_found(turn: Turn, bracket: Bracket, order: Order, asked_at_ms: int
         return bracket
     pause = pace(max(0, tries.absences - ABSENCES_NEEDED))
     order = turn.update_order(order, absences=tries.absences + 1, next_at_ms=turn.now_ms + pause)
+    # An entry is given up only when the position agrees. An exit could only have reduced: should it have executed after
+    # all, its fills are found as trades, so a position that others change meanwhile does not keep it open for ever.
     agreed = agreement(turn.state, bracket, since_ms=tries.dead_after_ms) is Agreement.AGREES
-    if order.tries.absences >= ABSENCES_NEEDED and agreed:
+    if order.tries.absences >= ABSENCES_NEEDED and (agreed or order.intent.role is not Role.ENTRY):
+        also = ", the position agrees" if agreed else ""
         turn.update_order(
             order,
             status=OrderStatus.REJECTED,
             next_at_ms=None,
-            error_text="it never reached the exchange: asked twice when it could no longer arrive, the position agrees",
+            error_text=f"it never reached the exchange: asked twice when it could no longer arrive{also}",
         )
         return bracket
     if order.tries.absences == ABSENCES_NEEDED + 3 and order.intent.role is Role.ENTRY:
@@ -126,7 +129,7 @@ def order_not_found(turn: Turn, bracket: Bracket, order: Order, asked_at_ms: int
             bracket,
             order.intent.client_order_id,
         )
-    return turn.look_at_symbol(bracket, "prove_absence")
+    return turn.look_at_symbol(bracket, "prove_absence", trades=order.tries.absences >= ABSENCES_NEEDED)
 
 
 def algo_not_found(turn: Turn, bracket: Bracket, algo: AlgoOrder, asked_at_ms: int) -> None:

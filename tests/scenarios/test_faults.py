@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from pathlib import Path
 
@@ -212,3 +213,26 @@ def test_venue_cancels_the_stop_by_itself(at: Desk) -> None:
     eventually(lambda: at.resting() == ["STOP_MARKET", "TAKE_PROFIT_MARKET"])
     assert at.state()["nakedMs"][BTC]["worst"] < 2000
     at.assert_protected()
+
+
+def test_lost_close_beside_a_trade_by_hand(simulator: RunningSimulator, tmp_path: Path) -> None:
+    """A close that never arrived and somebody else's trade do not keep each other unexplained: it ends flat."""
+    with desk(simulator, tmp_path, user_stream=False) as at:
+        at.enter()
+        simulator.fault("request_lost", method="POST", path=ORDER)
+        simulator.trade_by_hand(BTC, "SELL", "0.004")
+        assert at.close().status is ReportStatus.CLOSED
+        at.assert_clean()
+        eventually(lambda: not at.manager.status().brackets)
+
+
+def test_lost_entry_beside_a_trade_by_hand(simulator: RunningSimulator, tmp_path: Path) -> None:
+    """A trade on the other side cannot be the entry that never arrived: that is given up, and the trade is theirs."""
+    with desk(simulator, tmp_path, user_stream=False) as at, ThreadPoolExecutor(1) as caller:
+        simulator.fault("request_lost", method="POST", path=ORDER)
+        report = caller.submit(at.enter)
+        eventually(lambda: bool(at.requests("POST", ORDER)))
+        simulator.trade_by_hand(BTC, "SELL", "0.004")
+        assert report.result(timeout=10).status is ReportStatus.REJECTED
+        eventually(lambda: not at.manager.status().brackets)
+        assert at.position() == Decimal("-0.004")
