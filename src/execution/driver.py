@@ -24,7 +24,7 @@ from ..core.commands import (
     SubmitOrder,
 )
 from ..core.engine import concerns, step
-from ..core.errors import AuditError
+from ..core.errors import AuditError, BracketeerError
 from ..core.events import AnyEvent, CancelFailed, EntryWithheld, LookUpFailed, SubmitFailed, TimerFired
 from ..core.journal import JournalLine, command_line, event_line
 from ..core.outcome import Failure, OutcomeKind
@@ -67,6 +67,8 @@ class Driver:
         self._on_notice = on_notice
         self._lock = threading.RLock()
         self._tickets: dict[str, Ticket] = {}
+        self._closed: BracketeerError | None = None  # why no caller is waited for any more
+        self._ended = False
 
     def read(self) -> State:
         """A copy of the state: a moment's truth for queries."""
@@ -79,7 +81,10 @@ class Driver:
         `ticket` is settled when the signal of a `SignalReceived` event is concluded.
         """
         with self._lock:
-            if not concerns(self._state, event):
+            if self._closed is not None and ticket is not None:
+                ticket.fail(self._closed)  # nobody would ever settle it
+                return
+            if self._ended or not concerns(self._state, event):
                 return
             self._journal.rotate_if_due()
             commands = step(self._state, event)
@@ -106,12 +111,18 @@ class Driver:
         self._note(BUG, text)
         self._on_notice(Alert(code=BUG, text=text, symbol=""))
 
-    def abandon_tickets(self, failure: BaseException) -> None:
-        """Free every waiting caller: the manager is being closed; the journal knows what goes on."""
+    def abandon_tickets(self, failure: BracketeerError) -> None:
+        """Free every waiting caller, and those to come: the manager is being closed; the journal knows what goes on."""
         with self._lock:
+            self._closed = failure
             tickets, self._tickets = list(self._tickets.values()), {}
         for ticket in tickets:
             ticket.fail(failure)
+
+    def end(self) -> None:
+        """Take no more events, before the journal closes: as if the process had gone; the next start finds out."""
+        with self._lock:
+            self._ended = True
 
     def _refresh(self) -> None:
         self._refresh_rules()
@@ -212,7 +223,14 @@ class Driver:
         return carry_out
 
     def _ask(self, command: Asking) -> list[AnyEvent]:
-        """One command, always answered: a defect of ours on the way is an unknown outcome, not a silence."""
+        """One command, always answered: a defect of ours on the way is an unknown outcome, not a silence.
+
+        A caller's thread may get here late. By then the account may be another process's, which takes what this one
+        had not sent for lost.
+        """
+        entry = isinstance(command, SubmitOrder) and command.intent.role is Role.ENTRY
+        if self._ended or (entry and self._closed is not None):
+            return []
         held = self._hold_back(command)
         if held is not None:
             return [self._failed(command, Failure(kind=OutcomeKind.REFUSED, text=held))]

@@ -155,6 +155,7 @@ def _connect(
         refresh_rules=rules.refresh_after_filter_error,
         on_notice=on_notice,
     )
+    undo.callback(driver.end)  # when no worker runs any more; callers' threads may
     runtime.start(driver.alarm, driver.problem)
     undo.callback(runtime.stop)
     undo.callback(lambda: driver.abandon_tickets(BracketeerError("the manager was closed", code="closed")))

@@ -191,6 +191,30 @@ def test_waiting_callers_are_freed_when_the_manager_closes(journal: AuditLogger)
         ticket.result()
 
 
+def test_late_caller_of_a_closed_manager_is_told_at_once(journal: AuditLogger) -> None:
+    """A signal that comes in while the manager closes is not begun, and its caller does not wait for ever."""
+    driver = driver_on(journal, Later(), [])
+    driver.abandon_tickets(BracketeerError("the manager was closed", code="closed"))
+    before, ticket = journal.last_seq, Ticket()
+    driver.handle(signal_event(), ticket=ticket)
+    with pytest.raises(BracketeerError, match="closed"):
+        ticket.result()
+    assert journal.last_seq == before
+
+
+def test_entry_is_not_sent_for_a_closed_manager(journal: AuditLogger) -> None:
+    """What a thread was about to send when the manager closed stays unsent: the next start takes it for lost."""
+    runtime, notices = Later(), []  # type: tuple[Later, list[Notice]]
+    driver = driver_on(journal, runtime, notices)
+    driver.handle(signal_event(), inline=False)
+    driver.abandon_tickets(BracketeerError("the manager was closed", code="closed"))
+    runtime.tasks[0]()
+    assert notices == []  # the gateway, which always fails, was not called
+    driver.end()
+    journal.close()
+    driver.alarm()  # a reply that comes later still meets no closed journal
+
+
 def test_copy_of_the_state_is_a_moment(journal: AuditLogger) -> None:
     """A reader's copy does not change under it, and lacks nothing."""
     driver = driver_on(journal, Later(), [])
