@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from .bracket import Bracket, CloseReason
-from .order import ORDER_WORKING
-from .position import open_quantity, orders_of
+from .order import ALGO_TRIGGERED, ORDER_WORKING, Order
+from .position import executed_in, executed_out, open_quantity, orders_of
+from .state import position_key
 from .turn import Turn
 from .values import OrderStatus, Role
 
 PAUSE_MS = 100
 PAUSE_MAX_MS = 5000
 ALERT_EVERY = 10
+NOTHING_TO_REDUCE = -2022
+DENIALS_NEEDED = 3
 
 
 def close(turn: Turn, bracket: Bracket) -> Bracket:
@@ -31,11 +34,45 @@ def close(turn: Turn, bracket: Bracket) -> Bracket:
     ready = max((order.tries.next_at_ms or 0 for order in refused), default=0)
     if turn.now_ms < ready:
         return turn.wake(bracket, ready)
+    if _is_gone(turn, bracket, exits):
+        return _write_off(turn, bracket)
     quantity = open_quantity(turn.state, bracket)
     if bracket.market_max_quantity > 0:
         quantity = min(quantity, bracket.market_max_quantity)
     role = Role.EXIT if bracket.closing is CloseReason.SIGNAL else Role.FLATTEN
     return turn.submit(bracket, bracket.next_intent(role, quantity=quantity))
+
+
+def _is_gone(turn: Turn, bracket: Bracket, exits: list[Order]) -> bool:
+    """Whether the exchange says twice over that there is nothing left to close, though our ledger has a rest.
+
+    It refused to reduce several times, and its position, asked for after the last of these, is flat or on the other
+    side. Nothing of ours may be at work that could still explain the rest.
+    """
+    denials = [o for o in exits if o.status is OrderStatus.REJECTED and o.tries.error_code == NOTHING_TO_REDUCE]
+    if len(denials) < DENIALS_NEEDED or not all(order.closed for order in orders_of(turn.state, bracket)):
+        return False
+    legs = (turn.state.algos.get(i) for role in (Role.STOP_LOSS, Role.TAKE_PROFIT) for i in bracket.ids.get(role, ()))
+    if any(leg is not None and leg.status in ALGO_TRIGGERED for leg in legs):
+        return False
+    view = turn.state.positions.get(position_key(bracket.symbol, bracket.position_side))
+    newest = max(order.tries.sent_at_ms for order in denials)
+    return view is not None and view.known_at_ms > newest and view.amount * bracket.entry_side.sign <= 0
+
+
+def _write_off(turn: Turn, bracket: Bracket) -> Bracket:
+    """What no trade explains went without us: the exchange's position is the truth, and a person is told."""
+    amount = turn.state.positions[position_key(bracket.symbol, bracket.position_side)].amount
+    ours = executed_in(turn.state, bracket) - executed_out(turn.state, bracket)
+    rest = open_quantity(turn.state, bracket)
+    turn.alert(
+        "position_gone",
+        f"{rest} {bracket.symbol} of ours is gone and no trade explains it; the exchange refuses to reduce and shows "
+        "no such position: taken for closed by others, look at the account",
+        bracket,
+    )
+    bracket = turn.update(bracket, external_net=bracket.entry_side.sign * amount - ours)
+    return turn.wake(bracket, turn.now_ms)
 
 
 def close_refused(turn: Turn, bracket: Bracket, client_id: str) -> Bracket:

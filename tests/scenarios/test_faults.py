@@ -236,3 +236,14 @@ def test_lost_entry_beside_a_trade_by_hand(simulator: RunningSimulator, tmp_path
         assert report.result(timeout=10).status is ReportStatus.REJECTED
         eventually(lambda: not at.manager.status().brackets)
         assert at.position() == Decimal("-0.004")
+
+
+def test_close_of_what_is_gone_without_a_trade(at: Desk) -> None:
+    """The exchange refuses to reduce and shows less than we have, and no trade tells why: closed, and a person told."""
+    at.enter()
+    exchange = at.simulator.exchange
+    at.simulator._on_loop(lambda: setattr(exchange.account.position(BTC, "BOTH"), "amount", Decimal("0.006")))
+    assert at.close().status is ReportStatus.CLOSED
+    at.assert_clean()
+    eventually(lambda: not at.manager.status().brackets)
+    assert "position_gone" in at.alerts()
