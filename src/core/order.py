@@ -116,6 +116,7 @@ class AlgoOrder(msgspec.Struct, frozen=True, kw_only=True):
     updated_ms: int = 0
     reason: str = ""
     streamed: bool = False
+    given_up: bool = False  # its end is our conclusion, not the exchange's word: that can contradict it
     tries: Tries = Tries()
 
     @property
@@ -183,7 +184,8 @@ def apply_algo(
     streamed: bool = False,
 ) -> tuple[AlgoOrder, Verdict]:
     """Apply one update of a conditional order; see the module's rules."""
-    allowed = status in ALGO_NEXT[order.status]
+    known = AlgoStatus.UNRESOLVED if order.given_up else order.status
+    allowed = status in ALGO_NEXT[known]
     new_status = status if allowed else order.status
     live = exchange_time_ms if new_status is AlgoStatus.NEW and order.live_since_ms is None else order.live_since_ms
     updated = msgspec.structs.replace(
@@ -194,6 +196,7 @@ def apply_algo(
         live_since_ms=live,
         updated_ms=max(order.updated_ms, exchange_time_ms),
         reason=reason or order.reason,
+        given_up=order.given_up and not allowed,
         streamed=order.streamed or streamed,
     )
     if updated == order:

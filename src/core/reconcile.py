@@ -54,7 +54,8 @@ def _keep_positions(turn: Turn, snapshot: SymbolSnapshot) -> None:
 
 def _compare_algo(turn: Turn, algo: AlgoOrder, row: OpenOrder | None, snapshot: SymbolSnapshot) -> None:
     if row is not None and row.algo:
-        if algo.status in (AlgoStatus.UNRESOLVED, AlgoStatus.PENDING_NEW, AlgoStatus.REJECTED):
+        doubtful = (AlgoStatus.UNRESOLVED, AlgoStatus.PENDING_NEW, AlgoStatus.REJECTED)
+        if algo.status in doubtful or algo.given_up:
             found, _ = apply_algo(
                 algo,
                 AlgoStatus.NEW,

@@ -135,14 +135,19 @@ def order_not_found(turn: Turn, bracket: Bracket, order: Order, asked_at_ms: int
 def algo_not_found(turn: Turn, bracket: Bracket, algo: AlgoOrder, asked_at_ms: int) -> None:
     """Weigh one answer that a conditional order is in none of the three places it could be (§4.7)."""
     misses = algo.tries.misses + 1
-    algo = turn.update_algo(algo, asking=False, misses=misses, next_at_ms=turn.now_ms + ASK_AGAIN_MS // 2)
+    pause = min(ASK_AGAIN_MS // 2 << min(misses - 1, 10), ASK_SELDOM_MS)
+    algo = turn.update_algo(algo, asking=False, misses=misses, next_at_ms=turn.now_ms + pause)
     if algo.status is AlgoStatus.UNRESOLVED and asked_at_ms > algo.tries.dead_after_ms:
-        # Proof of absence: it never arrived, or it is long gone.
-        turn.update_algo(algo, status=AlgoStatus.EXPIRED, next_at_ms=None)
+        _give_up(turn, algo)  # it never arrived, or it is long gone
     elif algo.status is AlgoStatus.UNRESOLVED and algo.tries.error_code == OTHERS_STOP and misses >= MISSES_NEEDED:
         _give_way(turn, bracket, algo)
     elif algo.status is AlgoStatus.NEW and misses >= MISSES_NEEDED:
-        turn.update_algo(algo, status=AlgoStatus.EXPIRED, next_at_ms=None)
+        _give_up(turn, algo)
+
+
+def _give_up(turn: Turn, algo: AlgoOrder) -> None:
+    """Conclude that it does not rest. Should the exchange show it after all, it is believed, and cleared in the end."""
+    turn.update_algo(algo, status=AlgoStatus.EXPIRED, given_up=True, next_at_ms=None)
 
 
 def _give_way(turn: Turn, bracket: Bracket, algo: AlgoOrder) -> None:
@@ -150,7 +155,7 @@ def _give_way(turn: Turn, bracket: Bracket, algo: AlgoOrder) -> None:
     text = "somebody else's closePosition order is in the way (-4130); "
     client_id = algo.intent.client_order_id
     if algo.intent.role is Role.STOP_LOSS:
-        turn.update_algo(algo, status=AlgoStatus.EXPIRED, next_at_ms=None)
+        _give_up(turn, algo)
         turn.update(bracket, explicit_stop=True)
         turn.alert("foreign_stop", text + "ours is placed with an explicit quantity", bracket, client_id)
         return

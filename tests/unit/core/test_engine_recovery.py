@@ -320,3 +320,23 @@ def test_comes_to_the_same_state_when_replayed() -> None:
     assert story.bracket.closing is CloseReason.STOP_CROSSED
     story.ack(F0)
     assert replay(State(), story.events).encode() == story.state.encode()
+
+
+def test_clears_a_stop_that_was_given_up_and_rests_after_all() -> None:
+    """Two lagging reads made us replace our stop; when the old one shows up, it is believed and cleared in the end."""
+    story = Story().protected()
+    story.snapshot("1", [P0])  # the stop is missing from the list
+    for _ in range(2):
+        story.not_found(S0)
+        story.run_until(story.now + 300)
+    assert S1 in story.submitted
+    story.ack_algo(S1)
+    story.algo_told(S1, AlgoStatus.NEW)
+    story.snapshot("1", [S0, S1, P0])
+    assert story.algo(S0).status is AlgoStatus.NEW
+    story.close()
+    story.ack(X0, executed="1")
+    story.position("0")
+    story.run_until(story.now + 1000)
+    cancelled = {c.client_order_id for c in story.log if isinstance(c, CancelOrder)}
+    assert cancelled == {S0, S1, P0}
