@@ -65,14 +65,23 @@ class ThreadRuntime:
 
     def _run_alarms(self) -> None:
         while True:
-            with self._changed:
-                if self._stopping:
+            try:
+                if not self._next_alarm():
                     return
-                at_ms = self._alarm_at_ms
-                remaining_ms = ALARM_IDLE_S * 1000 if at_ms is None else at_ms - self._now_ms()
-                if at_ms is None or remaining_ms > 0:
-                    # The idle bound also covers a step of the exchange's clock estimate.
-                    self._changed.wait(min(remaining_ms / 1000, ALARM_IDLE_S))
-                    continue
-                self._alarm_at_ms = None
-            self.spawn(self._on_alarm)
+            except Exception as problem:  # noqa: BLE001 - without alarms nothing is bounded: told, and gone on
+                self._on_problem(problem)
+
+    def _next_alarm(self) -> bool:
+        """Wait for the next change or the alarm; False when it is over."""
+        with self._changed:
+            if self._stopping:
+                return False
+            at_ms = self._alarm_at_ms
+            remaining_ms = ALARM_IDLE_S * 1000 if at_ms is None else at_ms - self._now_ms()
+            if at_ms is None or remaining_ms > 0:
+                # The idle bound also covers a step of the exchange's clock estimate.
+                self._changed.wait(min(remaining_ms / 1000, ALARM_IDLE_S))
+                return True
+            self._alarm_at_ms = None
+        self.spawn(self._on_alarm)
+        return True

@@ -1,0 +1,85 @@
+"""The production runtime: alarms come, failures are told, and nothing dies unseen."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from bracketeer.execution.threads import ThreadRuntime
+
+PATIENCE_S = 5.0
+
+
+class Now:
+    """A clock that a test sets."""
+
+    def __init__(self) -> None:
+        self.ms = 1_000
+        self.broken = 0
+
+    def __call__(self) -> int:
+        if self.broken:
+            self.broken -= 1
+            raise ZeroDivisionError
+        return self.ms
+
+
+@pytest.fixture
+def now() -> Now:
+    """The exchange's clock."""
+    return Now()
+
+
+@pytest.fixture
+def runtime(now: Now) -> Iterator[ThreadRuntime]:
+    """A runtime that is stopped in the end."""
+    running = ThreadRuntime(now, workers=2)
+    yield running
+    running.stop()
+
+
+def test_alarm_comes_once_when_it_is_due(runtime: ThreadRuntime, now: Now) -> None:
+    """An alarm in the past rings at once; one in the future does not."""
+    rung = threading.Event()
+    runtime.start(rung.set, lambda _: None)
+    runtime.set_alarm(now.ms + 10_000)
+    assert not rung.wait(0.05)
+    runtime.set_alarm(now.ms)
+    assert rung.wait(PATIENCE_S)
+
+
+def test_failing_task_is_told_and_the_workers_go_on(runtime: ThreadRuntime) -> None:
+    """Failure mode 24: a worker does not die with its task."""
+    problems: list[BaseException] = []
+    told, done = threading.Event(), threading.Event()
+
+    def on_problem(problem: BaseException) -> None:
+        problems.append(problem)
+        told.set()
+
+    runtime.start(lambda: None, on_problem)
+    runtime.spawn(lambda: [][1])
+    assert told.wait(PATIENCE_S)
+    assert isinstance(problems[0], IndexError)
+    runtime.spawn(done.set)
+    assert done.wait(PATIENCE_S)
+
+
+def test_failing_clock_does_not_end_the_alarms(runtime: ThreadRuntime, now: Now) -> None:
+    """Without alarms nothing is bounded: a failure on their thread is told, and the next alarm comes."""
+    told, rung = threading.Event(), threading.Event()
+    now.broken = 1
+    runtime.start(rung.set, lambda _: told.set())
+    runtime.set_alarm(now.ms)
+    assert told.wait(PATIENCE_S)
+    assert rung.wait(PATIENCE_S)
+
+
+def test_tasks_after_the_stop_are_dropped(now: Now) -> None:
+    """As a crash would drop them: the journal knows of what they were to do. Stopping twice is harmless."""
+    runtime = ThreadRuntime(now, workers=1)
+    runtime.stop()
+    runtime.spawn(lambda: pytest.fail("it ran"))
+    runtime.stop()
