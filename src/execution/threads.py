@@ -11,6 +11,7 @@ from .ticket import Ticket
 WORKERS = 32
 """Enough that protection of one symbol never queues behind the timeouts of others."""
 ALARM_IDLE_S = 1.0
+FAILURE_PAUSE_S = 0.1
 
 
 class ThreadRuntime:
@@ -70,6 +71,8 @@ class ThreadRuntime:
                     return
             except Exception as problem:  # noqa: BLE001 - without alarms nothing is bounded: told, and gone on
                 self._on_problem(problem)
+                with self._changed:
+                    self._changed.wait(FAILURE_PAUSE_S)
 
     def _next_alarm(self) -> bool:
         """Wait for the next change or the alarm; False when it is over."""
