@@ -52,6 +52,7 @@ class Bracket(msgspec.Struct, frozen=True, kw_only=True):
     stop_loss: ProtectionLeg | None = None
     take_profit: ProtectionLeg | None = None
     received_at_ms: int
+    flat_asked_ms: int | None = None  # the symbol was found flat by a question asked then, before the signal
     ids: dict[Role, tuple[str, ...]] = msgspec.field(default_factory=dict)  # client ids by role, oldest first
 
     closing: CloseReason | None = None
@@ -78,6 +79,11 @@ class Bracket(msgspec.Struct, frozen=True, kw_only=True):
     def entry_id(self) -> str:
         """The client id of the entry order."""
         return self.ids[Role.ENTRY][0]
+
+    @property
+    def trades_from_ms(self) -> int:
+        """Trades of others from here on change the position of this bracket."""
+        return self.received_at_ms if self.flat_asked_ms is None else self.flat_asked_ms
 
     def current(self, role: Role) -> str | None:
         """The client id of the newest order of a role."""

@@ -36,11 +36,13 @@ class SignalContext(msgspec.Struct, frozen=True, kw_only=True):
 
     `problem` is a denial code found while gathering (`unknown_symbol`, `exchange_unreachable`, …) with `problem_text`.
     `position_amount` is signed, in the base asset, freshly asked of the exchange; None where it was not needed.
+    `asked_at_ms` is the instant before that question: what is traded from then on is not in the amount for certain.
     """
 
     instrument: Instrument | None = None
     reference_price: Decimal | None = None
     position_amount: Decimal | None = None
+    asked_at_ms: int | None = None
     problem: str | None = None
     problem_text: str = ""
     problem_context: dict[str, str] = msgspec.field(default_factory=dict)

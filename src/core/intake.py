@@ -120,9 +120,20 @@ def _enter(turn: Turn, event: SignalReceived) -> None:
         refuse(turn, signal, ReportStatus.DENIED, reason)
         return
     bracket, intent = plan_bracket(checked, context.instrument, turn.state.policy, now_ms=turn.now_ms)
-    turn.state.brackets[bracket.signal_id] = bracket
+    # Somebody may trade between the question for the position and now; what our last bracket did then is not theirs.
+    asked_ms = turn.now_ms if context.asked_at_ms is None else context.asked_at_ms
+    bracket = turn.update(bracket, flat_asked_ms=max(asked_ms, _last_end_ms(turn, signal.symbol)))
     turn.state.remember(signal.signal_id, SignalRecord(symbol=signal.symbol))
     turn.submit(bracket, intent)
+
+
+def _last_end_ms(turn: Turn, symbol: str) -> int:
+    """When the newest bracket of a symbol ended, as far as that is remembered."""
+    for record in reversed(turn.state.signals.values()):
+        timings = record.report.timings if record.ended and record.symbol == symbol and record.report else None
+        if timings is not None and timings.concluded_at_ms is not None:
+            return timings.concluded_at_ms
+    return 0
 
 
 def _close(turn: Turn, event: SignalReceived) -> None:

@@ -98,7 +98,7 @@ def _attribute_trades(turn: Turn, bracket: Bracket, trades: tuple[TradeRow, ...]
             if not (known or algo.actual_order_id):
                 suspects.append(algo)
     for trade in sorted(trades, key=lambda row: row.trade_id):
-        if trade.exchange_time_ms < bracket.received_at_ms or trade.position_side is not bracket.position_side:
+        if trade.exchange_time_ms < bracket.trades_from_ms or trade.position_side is not bracket.position_side:
             continue
         fill = _fill(trade)
         order_or_none = by_exchange_id.get(trade.exchange_order_id)

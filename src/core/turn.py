@@ -96,7 +96,7 @@ class Turn:
         """Ask for a snapshot of the bracket's symbol, unless one is under way."""
         if bracket.asking:
             return bracket
-        since = bracket.received_at_ms if trades else None
+        since = bracket.trades_from_ms if trades else None
         self.commands.append(LookUpSymbol(symbol=bracket.symbol, why=why, trades_since_ms=since))
         return self.update(bracket, asking=True)
 

@@ -64,6 +64,7 @@ class Gatherer:
             problem = gate()
             if problem is not None:
                 raise problem
+        asked_at_ms = self._gateway.exchange_now_ms()
         amount = self._start(lambda: self._amount(signal.symbol))
         working_type = signal.working_type or self._policy.working_type
         instrument = _asked(lambda: self._look_up_rules(signal.symbol), DenialCode.RULES_UNAVAILABLE)
@@ -77,7 +78,9 @@ class Gatherer:
             lambda: self._gateway.reference_price(signal.symbol, working_type),
             DenialCode.EXCHANGE_UNREACHABLE,
         )
-        return SignalContext(instrument=instrument, reference_price=price, position_amount=amount())
+        return SignalContext(
+            instrument=instrument, reference_price=price, position_amount=amount(), asked_at_ms=asked_at_ms
+        )
 
     def _close(self, signal: Signal) -> SignalContext:
         return SignalContext(position_amount=self._amount(signal.symbol))

@@ -247,3 +247,22 @@ def test_close_of_what_is_gone_without_a_trade(at: Desk) -> None:
     at.assert_clean()
     eventually(lambda: not at.manager.status().brackets)
     assert "position_gone" in at.alerts()
+
+
+def test_trade_by_hand_between_the_question_and_the_signal(at: Desk) -> None:
+    """Somebody trades after the position was asked for and before the entry is decided: theirs, not unexplained."""
+    gatherer = at.manager._running().gatherer
+    ask = gatherer._amount
+
+    def ask_then_trade(symbol: str) -> Decimal:
+        amount = ask(symbol)
+        at.simulator.trade_by_hand(BTC, "SELL", "0.004")
+        return amount
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(gatherer, "_amount", ask_then_trade)
+        assert at.enter().status is ReportStatus.PROTECTED
+    eventually(lambda: [b.open_quantity for b in at.manager.status().brackets] == [Decimal("0.006")])
+    assert at.close().status is ReportStatus.CLOSED
+    at.assert_clean()
+    assert "position_gone" not in at.alerts()
