@@ -86,6 +86,7 @@ def sim(
     ] = "walk",
     speed: Annotated[float, typer.Option("--speed", min=0.001, help="How much quicker recorded prices pass.")] = 1.0,
     latency_ms: Annotated[int, typer.Option("--latency-ms", min=0, help="Delay of each answer.")] = 0,
+    bound_to_stdin: Annotated[bool, typer.Option("--bound-to-stdin", help="End when standard input ends.")] = False,
     as_json: JsonFlag = False,
 ) -> None:
     """Run a simulated exchange on this machine: REST and WebSocket, as the real one speaks.
@@ -106,6 +107,7 @@ def sim(
             prices=prices,
             speed=speed,
             latency_ms=latency_ms,
+            bound_to_stdin=bound_to_stdin,
         )
 
 

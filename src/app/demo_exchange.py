@@ -42,8 +42,8 @@ class DemoExchange:
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed in __exit__
         # A session of its own: Ctrl-C in a terminal is for us, and we end the exchange after the manager.
         self._process = subprocess.Popen(  # noqa: S603 - our own program, nobody's words
-            [sys.executable, "-m", "bracketeer", "sim", "--seed", str(SEED), "--prices", "frozen"],
-            stdin=subprocess.DEVNULL,
+            [sys.executable, "-m", "bracketeer", "sim", "--seed", str(SEED), "--prices", "frozen", "--bound-to-stdin"],
+            stdin=subprocess.PIPE,  # nothing is written: it ends with us, even if we are killed
             stdout=subprocess.PIPE,
             stderr=self._log,
             start_new_session=True,
@@ -121,6 +121,7 @@ class DemoExchange:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        if self._process.stdout is not None:
-            self._process.stdout.close()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                pipe.close()
         self._log.close()

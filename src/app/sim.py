@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import sys
+import threading
 from pathlib import Path
 
 from ..core.errors import BracketeerError
 from .console import Output
 
 NAMED_PATHS = ("walk", "frozen", "sample")
+_CHUNK = 4096
 
 
 def run_simulator(
@@ -21,8 +26,11 @@ def run_simulator(
     prices: str,
     speed: float,
     latency_ms: int,
+    bound_to_stdin: bool = False,
 ) -> None:
-    """Run until Ctrl-C or SIGTERM. Its ready line is JSON with or without `--json`: programs wait for it.
+    """Run until Ctrl-C or SIGTERM; with `bound_to_stdin` also until standard input ends.
+
+    Its ready line is JSON with or without `--json`: programs wait for it.
 
     Raises:
         BracketeerError: `bad_prices` when the file is not there, `cannot_listen` when the port is taken.
@@ -44,7 +52,16 @@ def run_simulator(
         speed=speed,
         latency_ms=latency_ms,
     )
+    if bound_to_stdin:
+        threading.Thread(target=_stop_at_end_of_input, name="stdin", daemon=True).start()
     try:
         run(config)
     except (OSError, ValueError) as error:
         raise BracketeerError(f"the simulator cannot start: {error}", code="cannot_start", port=port) from error
+
+
+def _stop_at_end_of_input() -> None:
+    """A pipe ends with the process that holds its other end, also when that is killed without a chance to clean up."""
+    while os.read(sys.stdin.fileno(), _CHUNK):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)

@@ -14,6 +14,7 @@ from bracketeer import OrderExecutionManager
 from bracketeer.app.demo_story import Story
 from tests.cli.conftest import Cli
 from tests.support.processes import Child, environment, run_cli
+from tests.support.venue import eventually
 
 QUICK = ("--speed", "1000")
 
@@ -107,16 +108,26 @@ def test_folder_with_a_log_is_not_used_again(cli: Cli, tmp_path: Path) -> None:
     assert "folder_not_empty" in result.stderr
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGKILL, -signal.SIGKILL)],
+)
 def test_exchange_ends_with_the_demo(tmp_path: Path, number: signal.Signals, code: int) -> None:
-    """However it is stopped: no process is left behind, and the log verifies."""
+    """However it is stopped, killed outright included: no process is left behind, and the log verifies."""
     with Child("demo", "--json", "--audit-dir", "log", cwd=tmp_path, env=environment()) as demo:
         exchange = json.loads(demo.line())["exchange"]
         demo.line_with('"protected')
         assert demo.end(number) == code
-    with pytest.raises(requests.ConnectionError):
-        requests.get(f"{exchange}/sim/state", timeout=5)
+    eventually(lambda: _is_gone(exchange), what="the exchange is gone")
     assert run_cli("audit", "verify", "log", cwd=tmp_path, env=environment()).returncode == 0
+
+
+def _is_gone(exchange: str) -> bool:
+    try:
+        requests.get(f"{exchange}/sim/state", timeout=5)
+    except requests.ConnectionError:
+        return True
+    return False
 
 
 def test_exchange_that_cannot_start_is_said(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
