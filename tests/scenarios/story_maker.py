@@ -118,7 +118,7 @@ def _step(dice: random.Random, symbol: str, number: int, before: list[Step]) -> 
         case "restart" | "crash":
             return Step(what)
         case "clock":
-            return Step("clock", {"offset_ms": dice.choice((-5000, -900, 900, 5000))})
+            return Step("clock", {"by_ms": dice.choice((300, 900, 2500, 5000))})
         case _:
             return Step("price", {"symbol": symbol, "factor": dice.choice(MOVES)})
 

@@ -127,9 +127,10 @@ class Player:
     def _stream(self, fault: str) -> None:
         self.simulator.fault(fault)
 
-    def _clock(self, offset_ms: int) -> None:
-        self.steps_of_clock_ms += abs(offset_ms - self.simulator.exchange.clock.offset_ms)
-        self.simulator.set_clock_offset(offset_ms)
+    def _clock(self, by_ms: int) -> None:
+        """The exchange's clock leaps ahead of our estimate. It never goes back: that is what its times are for."""
+        self.steps_of_clock_ms += by_ms
+        self.simulator.set_clock_offset(self.steps_of_clock_ms)
 
     def _hand(self, symbol: str, how: str) -> None:
         """Somebody trades on the position: takes a part off, all, adds, or more than there is."""
