@@ -11,9 +11,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
-from ..core.position import open_quantity
-from ..core.state import State
-from ..core.values import AlgoStatus, Role
+from ..execution.settling import is_guarded
 from .console import WARNING, Output, marked
 
 if TYPE_CHECKING:
@@ -68,17 +66,4 @@ def stay_until_guarded(output: Output, manager: OrderExecutionManager) -> bool:
     output.note(marked(WARNING, text))
     while not is_guarded(manager.state()):
         time.sleep(STAY_PAUSE_S)
-    return True
-
-
-def is_guarded(state: State) -> bool:
-    """Whether nothing of ours needs somebody at work: each entry's outcome is known, each position has its stop (where
-    one was asked for), and none is being closed."""
-    for bracket in state.brackets.values():
-        if bracket.closing is not None or not state.orders[bracket.entry_id].closed:
-            return False
-        stop = state.algos.get(bracket.current(Role.STOP_LOSS) or "")
-        is_live = stop is not None and stop.status is AlgoStatus.NEW
-        if open_quantity(state, bracket) > 0 and bracket.stop_loss is not None and not is_live:
-            return False
     return True

@@ -20,7 +20,6 @@ from .care import Finishing, stay_until_guarded
 from .console import EXIT_FAILED, GOOD, WARNING, Output, marked, speaking
 from .options import KEYS_NOTE, AuditDir, BaseUrl, JsonFlag, Mainnet, StreamUrl, Venue
 from .report_view import report_lines
-from .settling import settle
 
 if TYPE_CHECKING:
     from ..core.report import ExecutionReport
@@ -145,7 +144,6 @@ def follow_json(
     with speaking(as_json=as_json) as output:
         venue = Venue(base_url, stream_url, audit_dir, mainnet)
         with _opened(file) as lines, venue.manager(_alerts_to(output)) as manager:
-            settle(manager)
             wishes = (partial(manager.execute_json, line) for line in lines if line.strip())
             outcomes = [_carry_out(output, manager, wish) for wish in wishes]
         if not all(outcomes):
@@ -155,7 +153,6 @@ def follow_json(
 def _follow(signal: Signal, venue: Venue, *, as_json: bool) -> None:
     with speaking(as_json=as_json) as output:
         with venue.manager(_alerts_to(output)) as manager:
-            settle(manager)
             done = _carry_out(output, manager, lambda: manager.execute_signal(signal))
         if not done:
             raise typer.Exit(EXIT_FAILED)

@@ -12,7 +12,7 @@ from .report import ExecutionReport, OrderReport, Reason, ReportStatus, Timings
 from .signal import Signal
 from .state import SignalRecord
 from .turn import Turn
-from .values import ZERO, AlgoStatus, Role
+from .values import ZERO, AlgoStatus, Role, tidy
 
 TAKE_PROFIT_PATIENCE = 3
 """After this many refusals the report says `partially_protected`; the take profit is tried on."""
@@ -200,7 +200,7 @@ def _order_report(order: Order) -> OrderReport:
         side=order.intent.side,
         quantity=order.intent.quantity,
         executed_quantity=order.executed,
-        average_price=order.average,
+        average_price=None if order.average is None else tidy(order.average),
         status=order.status.value,
         error_code=order.tries.error_code,
     )
@@ -219,7 +219,7 @@ def _leg_report(turn: Turn, bracket: Bracket, role: Role) -> OrderReport | None:
         side=algo.intent.side,
         quantity=algo.intent.quantity,
         executed_quantity=order.executed if order else ZERO,
-        average_price=order.average if order else None,
+        average_price=tidy(order.average) if order and order.average is not None else None,
         trigger_price=algo.intent.trigger_price,
         status=algo.status.value,
         error_code=algo.tries.error_code,

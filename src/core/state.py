@@ -6,6 +6,7 @@ import hashlib
 from decimal import Decimal
 
 import msgspec
+from msgspec.structs import replace
 
 from .bracket import Bracket
 from .order import AlgoOrder, Order
@@ -77,7 +78,18 @@ class State(msgspec.Struct, kw_only=True):
             key = list(self.signals)[-REPORTS_KEPT - 1]
             old = self.signals[key]
             if old.ended and old.report is not None:
-                self.signals[key] = msgspec.structs.replace(old, report=None)
+                self.signals[key] = replace(old, report=None)
+
+    def copy(self) -> State:
+        """A copy that later steps do not change: records are frozen, so dictionaries are all there is to copy."""
+        return replace(
+            self,
+            brackets=dict(self.brackets),
+            orders=dict(self.orders),
+            algos=dict(self.algos),
+            positions=dict(self.positions),
+            signals=dict(self.signals),
+        )
 
     def encode(self) -> bytes:
         """Canonical bytes: equal states give equal bytes."""

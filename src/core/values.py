@@ -6,10 +6,11 @@ Enumerations carry the exchange's own spelling, so that a value needs no transla
 
 from __future__ import annotations
 
-from decimal import Decimal, InvalidOperation
+from decimal import Context, Decimal, InvalidOperation
 from enum import StrEnum
 
 ZERO = Decimal(0)
+_SHOWN = Context(prec=16)
 
 
 class Side(StrEnum):
@@ -139,6 +140,11 @@ def exact(value: str | int | Decimal) -> Decimal:
     if not number.is_finite():
         raise ValueError(f"{value!r} is not a finite number")
     return number
+
+
+def tidy(value: Decimal) -> Decimal:
+    """A quotient as it is shown: 16 significant digits and no trailing zeros, whatever source it came from."""
+    return Decimal(plain(_SHOWN.plus(value)))
 
 
 def plain(value: Decimal) -> str:

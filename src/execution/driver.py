@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from functools import partial
 
 from ..core.audit_logger import AuditLogger
 from ..core.commands import (
@@ -34,7 +35,9 @@ from ..core.values import Role
 from .ports import Gateway, Runtime
 from .ticket import Ticket
 
-Task = Callable[[], None]
+Next = Callable[[], None]
+Task = Callable[[Next], None]
+"""A command to be carried out; it calls what it is given as soon as the next one may begin."""
 Asking = SubmitOrder | CancelOrder | LookUpOrder | LookUpSymbol
 Notice = Alert | Announce
 BUG = "internal_error"
@@ -66,6 +69,7 @@ class Driver:
         self._refresh_rules = refresh_rules
         self._on_notice = on_notice
         self._lock = threading.RLock()
+        self._changed = threading.Condition(self._lock)
         self._tickets: dict[str, Ticket] = {}
         self._closed: BracketeerError | None = None  # why no caller is waited for any more
         self._ended = False
@@ -73,7 +77,7 @@ class Driver:
     def read(self) -> State:
         """A copy of the state: a moment's truth for queries."""
         with self._lock:
-            return _copy(self._state)
+            return self._state.copy()
 
     def handle(self, event: AnyEvent, *, ticket: Ticket | None = None, inline: bool = True) -> None:
         """Step, journal, act. With `inline` the first command is carried out on this thread, else all go to workers.
@@ -88,6 +92,7 @@ class Driver:
                 return
             self._journal.rotate_if_due()
             commands = step(self._state, event)
+            self._changed.notify_all()
             seq = self._record(event, commands)
             self._queue(commands, ticket, event)
             wake_ms = self._state.next_wake_ms()
@@ -95,11 +100,12 @@ class Driver:
         self._settle(commands, ticket, event)
         if isinstance(event, SubmitFailed) and event.failure.code in FILTER_ERRORS:
             self._runtime.spawn(self._refresh)
-        tasks = self._tasks(commands, seq)
-        for task in tasks[1:] if inline else tasks:
-            self._runtime.spawn(task)
-        if inline and tasks:
-            tasks[0]()
+        self._begin(self._tasks(commands, seq), inline=inline)
+
+    def wait_until(self, condition: Callable[[State], bool], timeout_s: float) -> bool:
+        """Block until the state fulfils a condition or the time is over; whether it does."""
+        with self._changed:
+            return self._changed.wait_for(lambda: condition(self._state), timeout_s)
 
     def alarm(self) -> None:
         """The wake-up the engine asked for."""
@@ -123,6 +129,25 @@ class Driver:
         """Take no more events, before the journal closes: as if the process had gone; the next start finds out."""
         with self._lock:
             self._ended = True
+
+    def _begin(self, tasks: list[Task], *, inline: bool) -> None:
+        """Carry commands out side by side, the first one in front.
+
+        The others begin when the first one's request has left. So the stop, which always comes first, is never behind
+        the take profit, and still neither waits for the other's answer.
+        """
+        if not tasks:
+            return
+        first, rest = tasks[0], iter(tasks[1:])
+
+        def begin_rest() -> None:
+            for task in rest:  # an iterator: a second call finds nothing left
+                self._runtime.spawn(partial(task, _nothing))
+
+        if inline:
+            first(begin_rest)
+        else:
+            self._runtime.spawn(partial(first, begin_rest))
 
     def _refresh(self) -> None:
         self._refresh_rules()
@@ -191,7 +216,7 @@ class Driver:
                 case SubmitOrder() | CancelOrder() | LookUpOrder() | LookUpSymbol():
                     tasks.append(self._task(command))
                 case RenewStream():
-                    tasks.append(self._renew_stream)
+                    tasks.append(self._renewal)
                 case _:
                     pass
         return tasks
@@ -207,7 +232,8 @@ class Driver:
     def _withhold(self, client_order_id: str, why: str) -> Task:
         text = f"the intent could not be written to the audit log, so nothing was sent: {why}"
 
-        def withhold() -> None:
+        def withhold(begin_next: Next) -> None:
+            begin_next()
             at_ms = self._gateway.exchange_now_ms()
             self.handle(
                 EntryWithheld(at_ms=at_ms, client_order_id=client_order_id, code="audit_unavailable", text=text)
@@ -216,13 +242,21 @@ class Driver:
         return withhold
 
     def _task(self, command: Asking) -> Task:
-        def carry_out() -> None:
-            for event in self._ask(command):
+        def carry_out(begin_next: Next) -> None:
+            if not isinstance(command, SubmitOrder):
+                begin_next()
+            events = self._ask(command, begin_next)
+            begin_next()
+            for event in events:
                 self.handle(event)
 
         return carry_out
 
-    def _ask(self, command: Asking) -> list[AnyEvent]:
+    def _renewal(self, begin_next: Next) -> None:
+        begin_next()
+        self._renew_stream()
+
+    def _ask(self, command: Asking, on_sent: Next) -> list[AnyEvent]:
         """One command, always answered: a defect of ours on the way is an unknown outcome, not a silence.
 
         A caller's thread may get here late. By then the account may be another process's, which takes what this one
@@ -237,7 +271,7 @@ class Driver:
         try:
             match command:
                 case SubmitOrder(intent=intent):
-                    return [self._gateway.submit(intent)]
+                    return [self._gateway.submit(intent, on_sent)]
                 case CancelOrder(client_order_id=client_id, symbol=symbol, algo=algo):
                     return [self._gateway.cancel(client_id, symbol, algo=algo)]
                 case LookUpOrder():
@@ -264,20 +298,5 @@ class Driver:
                 return LookUpFailed(at_ms=at_ms, failure=failure, symbol=symbol)
 
 
-def _copy(state: State) -> State:
-    """A copy that later steps do not change: the records are frozen, so the dictionaries are all there is to copy."""
-    return State(
-        policy=state.policy,
-        version=state.version,
-        venue=state.venue,
-        starts=state.starts,
-        started_ms=state.started_ms,
-        stream_up=state.stream_up,
-        stream_since_ms=state.stream_since_ms,
-        brackets=dict(state.brackets),
-        orders=dict(state.orders),
-        algos=dict(state.algos),
-        positions=dict(state.positions),
-        signals=dict(state.signals),
-        anomalies=state.anomalies,
-    )
+def _nothing() -> None:
+    """There is no next one."""

@@ -106,7 +106,8 @@ class Gatherer:
             except BaseException as failure:  # noqa: BLE001 - it travels to the thread that waits for the answer
                 future.set_exception(failure)
 
-        self._runtime.spawn(work)
+        if not self._runtime.spawn(work):
+            raise Problem(DenialCode.EXCHANGE_UNREACHABLE, "the manager is being closed")
 
         def answer() -> Decimal:
             try:

@@ -11,6 +11,7 @@ from uuid import uuid4
 
 from msgspec.structs import replace
 
+from ..core.errors import BracketeerError
 from ..core.events import SignalReceived
 from ..core.instrument import PriceFormatter
 from ..core.report import ExecutionReport, Reason, ReportStatus
@@ -72,6 +73,7 @@ class OrderExecutionManager:
         self._adapter = adapter
         self._session: Session | None = None
         self._starting = threading.Lock()
+        self._closed = False
 
     def __repr__(self) -> str:
         return f"OrderExecutionManager({self._urls.rest}, {'running' if self._session else 'not started'})"
@@ -93,14 +95,20 @@ class OrderExecutionManager:
         """
         with self._starting:
             if self._session is None:
+                self._closed = False
                 self._session = open_session(
                     self._credentials, self._urls, self._settings, self._on_notice, self._clock, self._adapter
                 )
 
     def close(self) -> None:
-        """Disconnect and release the locks. Positions keep their protection at the exchange."""
+        """Disconnect and release the locks. Positions keep their protection at the exchange.
+
+        A position that is just being guarded gets the time that takes. After it only `start` opens the manager again:
+        a straggling thread must not take the account from its successor.
+        """
         with self._starting:
             session, self._session = self._session, None
+            self._closed = True
         if session is not None:
             session.close()
 
@@ -116,7 +124,7 @@ class OrderExecutionManager:
         context = session.gatherer.gather(signal)
         ticket = Ticket()
         event = SignalReceived(at_ms=session.gateway.exchange_now_ms(), signal=signal, context=context)
-        session.driver.handle(event, ticket=ticket)
+        _bring(session, event, ticket)
         session.runtime.wait(ticket)
         return ticket.result()
 
@@ -203,12 +211,32 @@ class OrderExecutionManager:
         return self._running().formatter
 
     def _running(self) -> Session:
-        if self._session is None:
+        if self._session is None and not self._closed:
             self.start()
         session = self._session
         if session is None:
-            raise RuntimeError("the manager was closed by another thread")
+            raise BracketeerError("the manager was closed; `start` opens it again", code="closed")
         return session
 
     def _actions(self) -> AccountActions:
         return self._running().actions
+
+
+def _bring(session: Session, event: SignalReceived, ticket: Ticket) -> None:
+    """Hand the signal to the driver: on this thread, which saves a hop, but for the main thread.
+
+    There Ctrl-C may strike amid the entry's request, and its answer would be lost; waiting can be interrupted safely.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        session.driver.handle(event, ticket=ticket)
+        return
+
+    def work() -> None:
+        try:
+            session.driver.handle(event, ticket=ticket)
+        except BaseException as failure:
+            ticket.fail(failure)
+            raise
+
+    if not session.runtime.spawn(work):
+        ticket.fail(BracketeerError("the manager was closed", code="closed"))

@@ -54,8 +54,11 @@ class Gateway(Protocol):
     """The exchange in our names. Every trading call returns an event and never raises for what the exchange or the
     network does; the account calls raise `ExchangeError` subclasses (`execution/errors`)."""
 
-    def submit(self, intent: OrderIntent) -> OrderAcknowledged | AlgoAcknowledged | SubmitFailed:
-        """Send one order once. Never retried here."""
+    def submit(
+        self, intent: OrderIntent, on_sent: Callable[[], None] | None = None
+    ) -> OrderAcknowledged | AlgoAcknowledged | SubmitFailed:
+        """Send one order once. Never retried here. `on_sent` is called, at most once, when its bytes have left and the
+        answer is being waited for; not at all where that cannot be told."""
         ...
 
     def cancel(self, client_order_id: str, symbol: str, *, algo: bool) -> CancelDone | CancelFailed:
@@ -139,8 +142,8 @@ class UserStream(Protocol):
 class Runtime(Protocol):
     """Concurrency: who runs what, how one waits, and when to be woken."""
 
-    def spawn(self, task: Callable[[], None]) -> None:
-        """Run a task soon, on another thread."""
+    def spawn(self, task: Callable[[], None]) -> bool:
+        """Run a task soon, on another thread; False when it is dropped because the runtime is stopping."""
         ...
 
     def wait(self, ticket: Ticket) -> None:

@@ -11,7 +11,7 @@ from ..core.audit_logger import AuditLogger
 from ..core.bracket import Bracket
 from ..core.position import open_quantity
 from ..core.state import State
-from ..core.values import PositionSide, Role, Side, exact
+from ..core.values import PositionSide, Role, Side, exact, tidy
 
 
 class Position(msgspec.Struct, frozen=True, kw_only=True):
@@ -108,7 +108,7 @@ def _view(state: State, bracket: Bracket, now_ms: int) -> BracketView:
         side=bracket.entry_side,
         quantity=bracket.quantity,
         open_quantity=open_quantity(state, bracket),
-        average_price=entry.average,
+        average_price=None if entry.average is None else tidy(entry.average),
         entry_status=entry.status.value,
         stop_loss=bracket.stop_loss.trigger_price if bracket.stop_loss else None,
         stop_loss_status=_leg_status(state, bracket, Role.STOP_LOSS),

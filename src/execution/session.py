@@ -28,6 +28,7 @@ from .gates import Gates
 from .gathering import Gatherer
 from .recovery import restore, take_over
 from .settings_loader import Credentials, Urls
+from .settling import is_guarded, is_settled
 from .threads import ThreadRuntime
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 
     from .ports import Clock
 
+SETTLE_TIMEOUT_S = 3.0
+"""How long a start waits for what it took over to be clear; past it, signals are judged as things stand."""
 RESYNC_S = 600.0
 """How often the exchange's clock is measured again: ordinary clocks drift some 50 ms in that time."""
 
@@ -55,8 +58,15 @@ class Session:
     _closing: ExitStack
 
     def close(self) -> None:
-        """Stop the stream and the workers, write the last lines, release the locks."""
-        self._closing.close()
+        """Stop the stream and the workers, write the last lines, release the locks.
+
+        A position that is just being guarded or closed gets the time that takes, within the naked limit: leaving amid
+        an entry would leave it bare until the next start.
+        """
+        try:
+            self.driver.wait_until(is_guarded, self.settings.policy.naked_limit_ms / 1000)
+        finally:
+            self._closing.close()
 
 
 def open_session(
@@ -164,6 +174,8 @@ def _connect(
         stream.start(lambda event: driver.handle(event, inline=False))
         undo.callback(stream.stop)
     undo.callback(_resync_regularly(gateway, driver))
+    # A target hit last night is found out within milliseconds; judged earlier, a new entry would be refused for it.
+    driver.wait_until(is_settled, SETTLE_TIMEOUT_S)
     return Session(
         settings=settings,
         journal=journal,

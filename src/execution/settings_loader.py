@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from dotenv import dotenv_values
 
+from ..core.redaction import SECRET_LENGTH_MIN
 from ..core.settings import Policy, Settings
 from ..core.values import ArmingMode, WorkingType
 from .errors import ConfigurationError
@@ -109,6 +110,11 @@ def load_credentials(
             " testnet and mainnet have keys of their own, and `bracketeer sim` prints a pair for the simulator",
             code="credentials_missing",
             missing=", ".join(missing),
+        )
+    if min(len(key), len(secret)) < SECRET_LENGTH_MIN:
+        raise SettingsError(
+            f"{API_KEY} or {API_SECRET} is shorter than {SECRET_LENGTH_MIN} characters, so it is no key: copy it again",
+            code="credentials_malformed",
         )
     if not all(value.isascii() and value.isprintable() and " " not in value for value in (key, secret)):
         # In an HTTP header they would fail late, in an error that quotes them.

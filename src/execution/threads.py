@@ -32,11 +32,12 @@ class ThreadRuntime:
         self._on_alarm, self._on_problem = on_alarm, on_problem
         self._thread.start()
 
-    def spawn(self, task: Callable[[], None]) -> None:
+    def spawn(self, task: Callable[[], None]) -> bool:
         """Run a task on a worker; after `stop` it is dropped, as a crash would drop it: the journal knows of it."""
         with self._changed:
             if not self._stopping:
                 self._pool.submit(self._guarded, task)
+            return not self._stopping
 
     def wait(self, ticket: Ticket) -> None:
         """Block the calling thread."""

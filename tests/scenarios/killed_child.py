@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from bracketeer import OrderExecutionManager, Settings, Signal, SignalType
@@ -22,9 +23,9 @@ def main() -> None:
     rest, stream, folder, when, role = sys.argv[1:]
     submit = BinanceGateway.submit
 
-    def deadly(self: BinanceGateway, intent: OrderIntent) -> Any:
+    def deadly(self: BinanceGateway, intent: OrderIntent, on_sent: Callable[[], None] | None = None) -> Any:
         if intent.role is not Role[role]:
-            return submit(self, intent)
+            return submit(self, intent, on_sent)
         if when == "after":
             submit(self, intent)
         os.kill(os.getpid(), signal.SIGKILL)

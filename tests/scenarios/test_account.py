@@ -160,16 +160,18 @@ def test_json_signal_is_followed(at: Desk) -> None:
     assert report.entry.quantity == Decimal("0.010")
 
 
-def test_starts_by_itself_and_again_after_close(simulator: RunningSimulator, tmp_path: Path) -> None:
-    """The first call starts the manager; after close the next call starts it anew on the same folder."""
+def test_starts_by_itself_and_stays_closed(simulator: RunningSimulator, tmp_path: Path) -> None:
+    """The first call starts the manager; after close only a start does, so that a late thread cannot."""
     at = Desk(simulator, tmp_path, Settings(policy=FAST, audit_log_dir=str(tmp_path)))
     assert "not started" in repr(at.manager)
     assert at.manager.get_position(BTC) is None
     at.manager.start()
     at.manager.close()
     at.manager.close()
-    assert at.enter().status is ReportStatus.PROTECTED
-    at.manager.close()
+    with pytest.raises(BracketeerError, match="closed"):
+        at.enter()
+    with at.manager:
+        assert at.enter().status is ReportStatus.PROTECTED
 
 
 def test_status_shows_brackets_and_budgets(at: Desk) -> None:

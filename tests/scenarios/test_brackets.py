@@ -35,6 +35,15 @@ def test_stop_and_take_profit_leave_at_the_same_time(at: Desk) -> None:
     assert abs(second["time"] - first["time"]) < 300
 
 
+def test_stop_is_never_behind_the_take_profit(at: Desk) -> None:
+    """The take profit begins when the stop's bytes have left: the exchange sees the stop first, every time."""
+    for number in range(8):
+        at.enter(f"entry-{number}")
+        at.close(f"close-{number}")
+    types = [row["params"]["type"] for row in at.requests("POST", "/fapi/v1/algoOrder")]
+    assert types == ["STOP_MARKET", "TAKE_PROFIT_MARKET"] * 8
+
+
 def test_short_entry_is_protected(at: Desk) -> None:
     """A short entry is the mirror image."""
     report = at.enter(signal_type=SignalType.SHORT_ENTRY, take_profit="55000", stop_loss="61000")

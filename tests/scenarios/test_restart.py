@@ -7,13 +7,14 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bracketeer import ReportStatus, Settings
+from bracketeer import Policy, ReportStatus, Settings
 from bracketeer.core.audit_logger import read_since_checkpoint
 from bracketeer.core.journal import rebuild
 from bracketeer.simulator.faults import FaultBook
@@ -140,3 +141,53 @@ def test_start_does_not_give_up_while_a_position_is_open(simulator: RunningSimul
         simulator.exchange.faults = FaultBook()
         eventually(lambda: not working.manager.status().brackets, within_s=20)
         working.assert_clean()
+
+
+def test_start_settles_what_happened_meanwhile(simulator: RunningSimulator, tmp_path: Path) -> None:
+    """A target hit while nobody was at work does not deny the first entry after the start."""
+    with desk(simulator, tmp_path / "audit") as at:
+        at.enter()
+    simulator.set_price(BTC, "66100")
+    simulator.set_price(BTC, "60000")
+    late = Desk(simulator, tmp_path / "audit", Settings(policy=FAST, audit_log_dir=str(tmp_path / "audit")))
+    with late.manager:
+        assert late.enter("entry-2").status is ReportStatus.PROTECTED
+
+
+def test_close_waits_for_the_stop(simulator: RunningSimulator, tmp_path: Path) -> None:
+    """Closing the manager amid an entry does not leave the position bare."""
+    with ThreadPoolExecutor(1) as pool, desk(simulator, tmp_path / "audit", policy=Policy()) as at:
+        simulator.fault("refuse", method="POST", path="/fapi/v1/algoOrder", code=-4509, times=4)
+        caller = pool.submit(at.enter)
+        eventually(lambda: at.position() != 0)
+    assert "STOP_MARKET" in at.resting()
+    failure = caller.exception()
+    assert failure is None or "closed" in str(failure), "reported, or told that the manager was closed"
+
+
+def test_interrupt_amid_the_entry_loses_nothing(simulator: RunningSimulator, tmp_path: Path) -> None:
+    """Ctrl-C in a program that waits for its entry: the answer is not lost, and the position gets its stop."""
+    child = r"""
+import os, signal, sys, threading
+from bracketeer import OrderExecutionManager, Settings, Signal, SignalType
+rest, stream, folder = sys.argv[1:]
+settings = Settings(audit_log_dir=folder, user_stream=False)
+with OrderExecutionManager(base_url=rest, stream_url=stream, settings=settings) as m:
+    threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
+    m.execute_signal(Signal(signal_type=SignalType.LONG_ENTRY, symbol="BTCUSDT", signal_id="e", quantity="0.010",
+                            stop_loss="58000"))
+"""
+    simulator.fault("delay", method="POST", path="/fapi/v1/order", delay_ms=700)
+    environment = os.environ | {"BINANCE_API_KEY": simulator.api_key, "BINANCE_API_SECRET": simulator.api_secret}
+    arguments = [simulator.rest_url, simulator.stream_url, str(tmp_path / "audit")]
+    ended = subprocess.run(
+        [sys.executable, "-c", child, *arguments],
+        cwd=tmp_path,
+        env=environment | {"PYTHONPATH": str(ROOT / "dev")},
+        timeout=60,
+        check=False,
+        capture_output=True,
+    )
+    assert b"KeyboardInterrupt" in ended.stderr
+    state: Any = simulator.state()
+    assert [row["orderType"] for row in state["openAlgoOrders"]] == ["STOP_MARKET"]

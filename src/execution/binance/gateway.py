@@ -34,6 +34,7 @@ from . import account, lookups, orders
 from .asking import Asker, is_transient, is_worth_waiting
 from .connector import require_connector
 from .rest_messages import WireListenKey
+from .transport import when_sent
 from .wire import read
 
 if TYPE_CHECKING:
@@ -86,9 +87,12 @@ class BinanceGateway:
 
     # Trading: an event comes back, whatever happens.
 
-    def submit(self, intent: OrderIntent) -> OrderAcknowledged | AlgoAcknowledged | SubmitFailed:
-        """Send one order once."""
-        return orders.submit(self._client, intent)
+    def submit(
+        self, intent: OrderIntent, on_sent: Callable[[], None] | None = None
+    ) -> OrderAcknowledged | AlgoAcknowledged | SubmitFailed:
+        """Send one order once; `on_sent` is called when its bytes have left."""
+        with when_sent(on_sent):
+            return orders.submit(self._client, intent)
 
     def cancel(self, client_order_id: str, symbol: str, *, algo: bool) -> CancelDone | CancelFailed:
         """Cancel one order by its client id."""

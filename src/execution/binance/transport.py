@@ -10,8 +10,10 @@ from __future__ import annotations
 import logging
 import re
 import ssl
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Final
 
 import requests
@@ -25,6 +27,22 @@ IDLE_LIMIT_S: Final = 30.0
 """A pooled connection idle for longer is not trusted. A server may close an idle connection at the very moment we write
 to it; that order's fate is then unknown, and finding out costs more than a new handshake. The pool itself drops a
 connection whose end has already arrived; this narrows what is left."""
+
+
+_waiting = threading.local()
+
+
+@contextmanager
+def when_sent(on_sent: Callable[[], None] | None) -> Iterator[None]:
+    """Have `on_sent` called once the next request of this thread has left and its answer is waited for.
+
+    So the take profit can follow the stop without delaying it: not even the work of building it is in the stop's way.
+    """
+    _waiting.on_sent = on_sent
+    try:
+        yield
+    finally:
+        _waiting.on_sent = None
 
 
 class NeverConnected(urllib3.exceptions.NewConnectionError):
@@ -50,6 +68,9 @@ class _MarkedConnection(urllib3.connection.HTTPConnection):
         return time.monotonic() - self._used_s < IDLE_LIMIT_S and super().is_connected
 
     def getresponse(self) -> urllib3.response.HTTPResponse:  # type: ignore[override] # as urllib3 does
+        on_sent, _waiting.on_sent = getattr(_waiting, "on_sent", None), None
+        if on_sent is not None:
+            on_sent()
         response = super().getresponse()
         self._used_s = time.monotonic()
         return response

@@ -7,12 +7,13 @@ from decimal import Decimal
 import pytest
 from msgspec.structs import replace
 
-from bracketeer.app.care import Finishing, is_guarded
+from bracketeer.app.care import Finishing
 from bracketeer.core.bracket import Bracket, CloseReason, ProtectionLeg
 from bracketeer.core.intent import OrderIntent
 from bracketeer.core.order import AlgoOrder, Order
 from bracketeer.core.state import State
 from bracketeer.core.values import AlgoStatus, OrderStatus, OrderType, PositionSide, Role, Side, WorkingType
+from bracketeer.execution.settling import is_guarded
 
 STOP = ProtectionLeg(
     role=Role.STOP_LOSS,

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bracketeer.core.values import CONDITIONAL_TYPES, OrderType, Side, exact, plain
+from bracketeer.core.values import CONDITIONAL_TYPES, OrderType, Side, exact, plain, tidy
 
 
 @pytest.mark.parametrize(
@@ -91,3 +91,17 @@ def test_conditional_types_are_the_five_of_the_algo_service() -> None:
         "TRAILING_STOP_MARKET",
     }
     assert OrderType.MARKET not in CONDITIONAL_TYPES
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (Decimal("60001.200"), "60001.2"),
+        (Decimal(1) / Decimal(3), "0.3333333333333333"),
+        (Decimal("0.0000012345"), "0.0000012345"),
+        (Decimal(600), "600"),
+    ],
+)
+def test_a_quotient_is_shown_the_same_whatever_it_came_from(value: Decimal, shown: str) -> None:
+    """Sixteen significant digits, no trailing zeros, no exponent."""
+    assert format(tidy(value), "f") == shown

@@ -53,8 +53,9 @@ class Later:
         self.tasks: list[Callable[[], None]] = []
         self.alarm_ms: int | None = None
 
-    def spawn(self, task: Callable[[], None]) -> None:
+    def spawn(self, task: Callable[[], None]) -> bool:
         self.tasks.append(task)
+        return True
 
     def set_alarm(self, at_ms: int | None) -> None:
         self.alarm_ms = at_ms
@@ -112,7 +113,7 @@ def test_intent_is_in_the_log_before_it_is_sent(journal: AuditLogger, tmp_path: 
     seen: list[str] = []
 
     class Looking(Broken):
-        def submit(self, intent: Any) -> Any:
+        def submit(self, intent: Any, on_sent: Any = None) -> Any:
             seen.extend(str(line.client_order_id) for line in iter_lines(tmp_path) if line.event_type == "order_intent")
             raise ZeroDivisionError
 

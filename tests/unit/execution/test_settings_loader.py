@@ -206,11 +206,11 @@ def test_credentials_come_from_arguments_then_environment_then_file(
     """The nearest source wins, for key and secret alike."""
     (folder / ".env").write_text(f"{API_KEY}=file-key\n{API_SECRET}=file-secret\n")
     assert load_credentials() == Credentials("file-key", "file-secret")
-    monkeypatch.setenv(API_KEY, " env-key\n")
+    monkeypatch.setenv(API_KEY, " env-key-1\n")
     monkeypatch.setenv(API_SECRET, "env-secret")
-    assert load_credentials() == Credentials("env-key", "env-secret")
-    assert load_credentials("own-key", "own-secret") == Credentials("own-key", "own-secret")
-    assert load_credentials(api_secret="own-secret") == Credentials("env-key", "own-secret")
+    assert load_credentials() == Credentials("env-key-1", "env-secret")
+    assert load_credentials("own-key-1", "own-secret") == Credentials("own-key-1", "own-secret")
+    assert load_credentials(api_secret="own-secret") == Credentials("env-key-1", "own-secret")
 
 
 @pytest.mark.parametrize(
@@ -230,7 +230,9 @@ def test_missing_keys_are_one_error_that_says_what_to_set(env: dict[str, str], n
     assert "canary" not in str(caught.value)
 
 
-@pytest.mark.parametrize("secret", [f"{CANARY_SECRET}\r\nX-Header: 1", f"{CANARY_SECRET} 2", f"{CANARY_SECRET}é"])
+@pytest.mark.parametrize(
+    "secret", [f"{CANARY_SECRET}\r\nX-Header: 1", f"{CANARY_SECRET} 2", f"{CANARY_SECRET}é", "short"]
+)
 def test_keys_that_cannot_be_keys_are_refused_unseen(secret: str) -> None:
     """They would fail later, in an HTTP error that quotes them."""
     with pytest.raises(SettingsError) as caught:
