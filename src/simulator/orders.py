@@ -183,7 +183,7 @@ class OrderBooklet:
     open_by_client_id: dict[tuple[str, str], Order] = field(default_factory=dict)
     open_per_symbol: dict[str, dict[int, Order]] = field(default_factory=dict)
     # Running sums over open orders, so that admitting an order does not cost a walk over all resting ones.
-    opening_notional: dict[str, Decimal] = field(default_factory=dict)
+    opening_notional: dict[tuple[str, str, str], Decimal] = field(default_factory=dict)
     reducing_quantity: dict[tuple[str, str, str], Decimal] = field(default_factory=dict)
 
     def add(self, order: Order) -> None:
@@ -212,12 +212,12 @@ class OrderBooklet:
         self._count(order, -order.remaining)
 
     def _count(self, order: Order, quantity: Decimal) -> None:
+        key = (order.symbol, order.side, order.position_side)
         if order.reduce_only:
-            key = (order.symbol, order.side, order.position_side)
             self.reducing_quantity[key] = self.reducing_quantity.get(key, ZERO) + quantity
         elif order.order_type == "LIMIT":
-            notional = self.opening_notional.get(order.symbol, ZERO)
-            self.opening_notional[order.symbol] = notional + quantity * order.price
+            notional = self.opening_notional.get(key, ZERO)
+            self.opening_notional[key] = notional + quantity * order.price
 
     def open_orders(self, symbol: str | None = None) -> list[Order]:
         """List the open orders, oldest first."""

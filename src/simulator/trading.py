@@ -7,7 +7,7 @@ ACCOUNT_UPDATE and ORDER_TRADE_UPDATE (TRADE).
 from collections.abc import Callable
 from decimal import Decimal
 
-from .accounts import MAKER_RATE, TAKER_RATE, Account
+from .accounts import Account
 from .admission import Admitted, admit, is_closing_side
 from .decimals import ZERO, money
 from .errors import Code, refusal
@@ -113,12 +113,11 @@ class Trading:
         """Book one execution: order, position, wallet, then the two events."""
         now_ms = self._venue.now_ms()
         quote = hint.price * hint.quantity
-        commission = money(quote * (MAKER_RATE if hint.is_maker else TAKER_RATE))
+        commission = money(quote * (account.maker_rate if hint.is_maker else account.taker_rate))
         leg = account.position(order.symbol, order.position_side)
         before = leg.amount
-        realized = leg.apply(order.side, hint.quantity, hint.price, commission, now_ms)
-        account.wallet += realized - commission
-        account.updated_ms = order.updated_ms = now_ms
+        realized = account.book_fill(leg, order.side, hint.quantity, hint.price, commission, now_ms)
+        order.updated_ms = now_ms
         account.orders.execute(order, hint.price, hint.quantity)
         order.status = Status.PARTIALLY_FILLED if order.remaining else Status.FILLED
         if not order.remaining:

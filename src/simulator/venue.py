@@ -5,9 +5,11 @@ from collections.abc import Callable
 from decimal import Decimal
 
 from . import account_messages, messages
-from .accounts import Account, MarginBook
+from .account_messages import BalanceChange
+from .accounts import Account
 from .errors import Code, refusal
 from .instruments import Instrument, load_instruments
+from .margin import MarginBook
 from .markets import Market
 from .messages import Row, TradeHint
 from .orders import AlgoOrder, Fill, Order
@@ -46,7 +48,7 @@ class Venue:
             for symbol, rules in self.instruments.items()
         }
         self.accounts: dict[str, Account] = {}
-        self.margins = MarginBook(self.instruments, lambda symbol: self.markets[symbol].mark)
+        self.margins = MarginBook(self.instruments, self.mark)
         self.streams = StreamHub(profile, clock.now_ms, ids)
         # Legs that an execution brought to zero or beyond; settled after the request or price move that did it.
         self.flattened: list[tuple[Account, Position]] = []
@@ -57,6 +59,10 @@ class Venue:
     def now_ms(self) -> int:
         """Give the exchange time in milliseconds."""
         return self.clock.now_ms()
+
+    def mark(self, symbol: str) -> Decimal:
+        """Give the mark price of a symbol."""
+        return self.markets[symbol].mark
 
     def rules(self, symbol: str) -> Instrument:
         """Give the rules of a symbol; an unknown one is -1121."""
@@ -96,11 +102,18 @@ class Venue:
             rules = self.instruments[order.symbol]
             self._send(account, messages.trade_lite_event(rules, order, hint, self.now_ms()))
 
-    def tell_account(self, account: Account, leg: Position | None, reason: str = "ORDER") -> None:
+    def tell_account(
+        self, account: Account, leg: Position | None, change: str | BalanceChange = account_messages.ORDER_FILLED
+    ) -> None:
         """Send ACCOUNT_UPDATE."""
         if self.streams.has_listener(account.api_key):
-            mark = self.markets[leg.symbol].mark if leg else Decimal(0)
-            event = account_messages.account_event(account, leg, mark, self.margins, reason, self.now_ms())
+            reason = BalanceChange(change) if isinstance(change, str) else change
+            self._send(account, account_messages.account_event(account, leg, self.margins, reason, self.now_ms()))
+
+    def tell_margin_call(self, account: Account, legs: list[Position]) -> None:
+        """Send MARGIN_CALL."""
+        if self.streams.has_listener(account.api_key):
+            event = account_messages.margin_call_event(account, legs, self.margins, self.mark, self.now_ms())
             self._send(account, event)
 
     def tell_algo(self, account: Account, algo: AlgoOrder) -> None:

@@ -9,7 +9,6 @@ from ..account_messages import (
     position_risk_v2,
     position_risk_v3,
 )
-from ..accounts import MAKER_RATE, TAKER_RATE
 from ..decimals import plain
 from ..errors import Code, refusal
 from ..messages import Row
@@ -191,8 +190,8 @@ def commission_rate(call: Call) -> object:
     """Show the fee rates of a symbol."""
     return {
         "symbol": call.venue.rules(call.params.text("symbol")).symbol,
-        "makerCommissionRate": plain(MAKER_RATE),
-        "takerCommissionRate": plain(TAKER_RATE),
+        "makerCommissionRate": plain(call.account.maker_rate),
+        "takerCommissionRate": plain(call.account.taker_rate),
         "rpiCommissionRate": "0.00005",
     }
 
