@@ -63,6 +63,8 @@ class AlgoService:
         self._trading = trading
         # Fired orders whose normal order is still open: a STOP that became a resting LIMIT.
         self._awaiting_end: list[tuple[Account, AlgoOrder]] = []
+        # Asked before a fired order enters the book; a fault raises its refusal here.
+        self.before_entry: Callable[[AlgoOrder], None] = lambda _algo: None
 
     def place(self, account: Account, ticket: AlgoTicket) -> AlgoOrder:
         """Store a conditional order. Margin is not checked before it fires (``§4.1``)."""
@@ -145,6 +147,10 @@ class AlgoService:
             raise refusal(Code.CANCEL_REJECTED)
         self._end(account, algo, AlgoStatus.CANCELED)
 
+    def end_by_venue(self, account: Account, algo: AlgoOrder, status: AlgoStatus) -> None:
+        """End a waiting conditional order nobody asked to end: the venue does that now and then."""
+        self._end(account, algo, status)
+
     def cancel_all(self, account: Account, symbol: str) -> None:
         """Cancel the waiting conditional orders of a symbol."""
         for algo in account.live_algos(symbol):
@@ -195,6 +201,7 @@ class AlgoService:
         del account.live_algo_orders[algo.algo_id]
         self._enter(account, algo, AlgoStatus.TRIGGERING)
         try:
+            self.before_entry(algo)
             ticket = self._ticket(account, algo)
             self._trading.place(account, ticket, lambda order: self._accepted(account, algo, order))
         except ExchangeError as error:

@@ -6,7 +6,7 @@ from .error_texts import TEXTS
 __all__ = ["Code", "ExchangeError", "refusal", "status_of", "text_of"]
 
 # HTTP statuses other than 400 (``binance-usdm.md §2.2, §7.3, §8``). That of -1016 is nowhere stated: a switch.
-_HTTP_STATUS = {
+_HTTP_STATUS: dict[int, int] = {
     Code.TOO_MANY_REQUESTS: 429,
     Code.TOO_MANY_ORDERS: 429,
     Code.KEY_FORMAT: 401,
@@ -27,6 +27,8 @@ class ExchangeError(Exception):
         self.code = int(code)
         self.text = text
         self.status = status
+        # Seconds until it is worth asking again, where the exchange knows.
+        self.retry_after_s: int | None = None
 
 
 def refusal(code: int, *details: object) -> ExchangeError:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from .brackets import Bracket, Brackets, brackets_of
-from .decimals import round_to
+from .decimals import ONE, round_to
 from .instrument_table import ROWS
 from .profiles import Profile
 
@@ -41,6 +41,7 @@ class Instrument:
     onboard_date_ms: int
     max_open_orders: int
     brackets: Brackets
+    depth_share: Decimal = ONE  # of its usual size the book holds; a fault makes it thin
 
     @property
     def base_asset(self) -> str:

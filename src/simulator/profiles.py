@@ -29,6 +29,7 @@ class Profile:
     bitcoin_take_bound: str
     # Mainnet delivers private events on /private alone; the demo platform on unrouted paths as well (§1.2).
     private_events_on_unrouted_paths: bool
+    funding_limit_5m: int = 500
 
 
 MAINNET = Profile("mainnet", 2400, 300, 1200, 200, "0.001", "0.05", private_events_on_unrouted_paths=False)
@@ -41,6 +42,11 @@ class Switches:
     """The open points of ``binance-usdm.md §16`` that this exchange has to decide."""
 
     retry_after_header: bool = True  # point 1
+    # How many refusals (429) within a minute an address may ignore before it is banned (418): nowhere stated.
+    refusals_before_ban: int = 10
+    # Order counts on refused orders are "not guaranteed" (§7.2).
+    order_headers_on_refusal: bool = False
+    maintenance_status: int = 503  # HTTP status of -1016: nowhere stated
     status_503_code: int = -1000  # point 5
     close_position_time_in_force: str = "GTE_GTC"  # point 8
     reduce_only_conflict: ReduceOnlyConflict = ReduceOnlyConflict.REFUSE  # point 11

@@ -9,7 +9,7 @@ from .messages import Row
 from .params import Params
 
 if TYPE_CHECKING:
-    from .exchange import HttpAnswer
+    from .answers import HttpAnswer
     from .rest.dispatch import RestRequest
 
 REQUESTS_MAX = 5000
@@ -50,5 +50,8 @@ def _code_of(answer: "HttpAnswer") -> int | None:
     """Give the error code of an answer, None when it was no error."""
     if answer.status < 400:
         return None
-    code = json.loads(answer.body).get("code")
+    try:
+        code = json.loads(answer.body)["code"]
+    except ValueError:  # a page of something in front of the exchange
+        return None
     return code if isinstance(code, int) else None

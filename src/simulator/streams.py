@@ -83,6 +83,12 @@ class StreamHub:
             for connection in self._listeners(closed.key):
                 connection.close()
 
+    def expire_keys_now(self) -> None:
+        """End every key before its time."""
+        for active in self._keys.values():
+            active.expires_ms = self._now_ms()
+        self.expire_keys()
+
     def expire_keys(self) -> None:
         """End the keys whose hour is over: one last event, then silence on an open socket (``§10.1``)."""
         now_ms = self._now_ms()

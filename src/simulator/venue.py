@@ -7,6 +7,7 @@ from decimal import Decimal
 from . import account_messages, messages
 from .account_messages import BalanceChange
 from .accounts import Account
+from .clock import Clock
 from .errors import Code, refusal
 from .instruments import Instrument, load_instruments
 from .margin import MarginBook
@@ -20,18 +21,6 @@ from .streams import StreamHub
 _ID_LETTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 # Sixteen digits, as on the real venue (``binance-usdm.md §4.3``).
 _FIRST_ALGO_ID = 1_000_000_000_000_001
-
-
-class Clock:
-    """The exchange's clock: an injected source and an offset that a test may turn."""
-
-    def __init__(self, source_ms: Callable[[], int]) -> None:
-        self._source_ms = source_ms
-        self.offset_ms = 0
-
-    def now_ms(self) -> int:
-        """Give the exchange time in milliseconds."""
-        return self._source_ms() + self.offset_ms
 
 
 class Venue:
@@ -52,6 +41,8 @@ class Venue:
         self.streams = StreamHub(profile, clock.now_ms, ids)
         # Legs that an execution brought to zero or beyond; settled after the request or price move that did it.
         self.flattened: list[tuple[Account, Position]] = []
+        # Every private event leaves here; stream faults put themselves in between.
+        self.publish: Callable[[str, Row], None] = self.streams.publish
         self._ids = ids
         self._next_algo_id = _FIRST_ALGO_ID
         self._sequence = 0
@@ -63,6 +54,11 @@ class Venue:
     def mark(self, symbol: str) -> Decimal:
         """Give the mark price of a symbol."""
         return self.markets[symbol].mark
+
+    def change_rules(self, rules: Instrument) -> None:
+        """Let other rules hold for a symbol from now on; what rests stays."""
+        self.instruments[rules.symbol] = rules
+        self.markets[rules.symbol].change_rules(rules)
 
     def rules(self, symbol: str) -> Instrument:
         """Give the rules of a symbol; an unknown one is -1121."""
@@ -128,4 +124,4 @@ class Venue:
             self._send(account, {"e": "ACCOUNT_CONFIG_UPDATE", "E": now_ms, "T": now_ms, **change})
 
     def _send(self, account: Account, event: Row) -> None:
-        self.streams.publish(account.api_key, event)
+        self.publish(account.api_key, event)
