@@ -72,6 +72,8 @@ class Account:
     forced_orders: list[Order] = field(default_factory=list)
     is_in_liquidation: bool = False
     leg_margins: dict[tuple[str, str], LegMargin] = field(default_factory=dict, repr=False)
+    # Moments of the dead man's switches, per symbol (``countdownCancelAll``).
+    countdowns: dict[str, int] = field(default_factory=dict)
     updated_ms: int = 0
 
     def settings_of(self, symbol: str) -> SymbolSettings:

@@ -58,6 +58,30 @@ def admit(venue: Venue, account: Account, ticket: OrderTicket) -> Admitted:
     return admitted
 
 
+def readmit(venue: Venue, account: Account, order: Order, price: Decimal, quantity: Decimal) -> Decimal:
+    """Check a changed order as if it came anew with its old self out of the way; give the size it may have."""
+    before = order.price, order.quantity
+    account.orders.amend(order, order.price, order.executed)
+    try:
+        leg = account.position(order.symbol, order.position_side)
+        if order.reduce_only:
+            key = (order.symbol, order.side, order.position_side)
+            free = abs(leg.amount) - account.orders.reducing_quantity.get(key, ZERO)
+            return order.executed + min(quantity - order.executed, free)
+        ticket = OrderTicket(
+            order.symbol,
+            order.side,
+            order.order_type,
+            quantity - order.executed,
+            price,
+            position_side=order.position_side,
+        )
+        _check_margin(venue, account, ticket, leg, venue.market(order.symbol))
+        return quantity
+    finally:
+        account.orders.amend(order, *before)
+
+
 def _reduce(venue: Venue, account: Account, ticket: OrderTicket, leg: Position) -> Admitted:
     """Apply the reduce-only rules: refuse, shrink silently, or displace (``binance-usdm.md §12.2, §12.3``)."""
     is_hedge_close = ticket.position_side != "BOTH" and is_closing_side(ticket.side, ticket.position_side, ZERO)
@@ -89,11 +113,7 @@ def _displace(venue: Venue, account: Account, ticket: OrderTicket) -> tuple[Orde
 
 def _in_the_way(account: Account, ticket: OrderTicket) -> tuple[Order, ...]:
     """Give the resting reduce-only orders that count on the same leg."""
-    return tuple(
-        order
-        for order in account.orders.open_orders(ticket.symbol)
-        if order.reduce_only and (order.side, order.position_side) == (ticket.side, ticket.position_side)
-    )
+    return tuple(account.orders.reducing_orders(ticket.symbol, ticket.side, ticket.position_side))
 
 
 def _check_margin(venue: Venue, account: Account, ticket: OrderTicket, leg: Position, market: Market) -> None:

@@ -69,8 +69,8 @@ class Exchange:
         self.venue = Venue(self.profile, self.switches, self.clock, random.Random(f"{self.seed}/ids"))
         self.venue.accounts[self.api_key] = Account(self.api_key, self.api_secret)
         self.trading = Trading(self.venue)
-        self.world = World(self.venue, self.trading, Flow(self.seed))
         self.algos = AlgoService(self.venue, self.trading)
+        self.world = World(self.venue, self.trading, self.algos, Flow(self.seed))
         self.limits = RateLimits(self.profile, self.switches.refusals_before_ban)
         self.agenda = Agenda()
         self.history = AccountHistory(self.clock)
@@ -109,6 +109,7 @@ class Exchange:
         names = {name.lower(): value for name, value in (headers or {}).items()}
         request = RestRequest(method, path, raw_query, names, body, address)
         params = Params.parse(raw_query, body)
+        self._pass_time()
         self.venue.streams.expire_keys()
         fault = self.faults.take(method, path, params) if path.startswith(_REAL_REQUESTS) else None
         answer = self.run(request, params) if fault is None else self._request_faults.answer(fault, request, params)
@@ -153,6 +154,7 @@ class Exchange:
     def set_price(self, symbol: str, last: Decimal, mark: Decimal | None = None) -> None:
         """Move the last price, and the mark price with it unless it is given; fill and fire what that reaches."""
         market = self.venue.market(symbol)
+        self._pass_time()
         price = market.instrument.to_tick(last)
         market.move(price, price if mark is None else mark, self.venue.now_ms())
         self.world.fill_resting(market)
@@ -214,9 +216,15 @@ class Exchange:
     def tick(self) -> None:
         """Do what time alone makes due: end listen keys, let other people trade."""
         self.agenda.run_due(self.clock.steady_ms())
-        self.world.pass_time()
+        self._pass_time()
         self._after_change()
         self.venue.streams.expire_keys()
+
+    def _pass_time(self) -> None:
+        """Let other people trade and deadlines come, up to now; what follows for conditional orders is settled."""
+        self.world.pass_time()
+        if self.venue.flattened:
+            self.algos.settle()
 
     def _after_change(self) -> None:
         self.algos.settle()

@@ -1,6 +1,6 @@
 """What there is to see of an exchange: everything worth asserting, and nothing secret."""
 
-from . import account_messages, messages
+from . import account_messages, algo_messages, messages
 from .decimals import plain
 from .exchange import Exchange
 from .messages import Row
@@ -23,7 +23,7 @@ def state(exchange: Exchange) -> Row:
             messages.order_row(venue.instruments[order.symbol], order) for order in account.orders.open_orders()
         ],
         "openAlgoOrders": [
-            messages.open_algo_row(venue.instruments[algo.symbol], algo) for algo in account.live_algos()
+            algo_messages.open_algo_row(venue.instruments[algo.symbol], algo) for algo in account.live_algos()
         ],
         "trades": [messages.trade_row(fill) for fill in account.fills],
         "balances": [account_messages.balance_row(account, margin)],

@@ -5,6 +5,7 @@ switch with a default, so that a client can be tried against both readings.
 """
 
 from dataclasses import dataclass
+from decimal import Decimal
 from enum import StrEnum
 
 
@@ -52,3 +53,11 @@ class Switches:
     reduce_only_conflict: ReduceOnlyConflict = ReduceOnlyConflict.REFUSE  # point 11
     # Point 15: the single query answered -2013 for orders that were open, while the lists showed them.
     algo_query_is_blind: bool = False
+    countdown_cancels_algos: bool = False  # point 10
+    opponent_10_20: bool = True  # point 13: whether these price matches are back; else -5037
+    # Point 17: FOK and GTX that cannot be: a refusal that leaves no trace, or an order that ends EXPIRED at once.
+    instant_expiry: bool = False
+    # Point 18: an id used again finds the newest order, or the oldest.
+    client_id_finds_newest: bool = True
+    # -4210 and -4211 name a band of trigger prices without its width: mark times and over this.
+    trigger_multiplier: Decimal = Decimal(5)

@@ -4,7 +4,7 @@ import random
 from collections.abc import Callable
 from decimal import Decimal
 
-from . import account_messages, messages
+from . import account_messages, algo_messages, messages
 from .account_messages import BalanceChange
 from .accounts import Account
 from .clock import Clock
@@ -115,7 +115,7 @@ class Venue:
     def tell_algo(self, account: Account, algo: AlgoOrder) -> None:
         """Send ALGO_UPDATE."""
         if self.streams.has_listener(account.api_key):
-            self._send(account, messages.algo_event(algo, self.now_ms()))
+            self._send(account, algo_messages.algo_event(algo, self.now_ms()))
 
     def tell_config(self, account: Account, change: Row) -> None:
         """Send ACCOUNT_CONFIG_UPDATE."""

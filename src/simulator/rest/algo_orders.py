@@ -3,10 +3,10 @@
 from decimal import Decimal
 
 from ..algo import AlgoTicket
+from ..algo_messages import algo_placement, algo_query_answer, algo_row, open_algo_row
 from ..decimals import ZERO
 from ..errors import Code, refusal
 from ..filters import check_limit_near_trigger, check_notional, check_price, check_quantity, check_trigger_price
-from ..messages import algo_placement, algo_query_answer, algo_row, open_algo_row
 from ..orders import CONDITIONAL_TYPES, LIMIT_ON_TRIGGER_TYPES, SIDES, AlgoOrder
 from .orders import (
     STP_MODES,
