@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from rich.table import Table
+
 from ..core.errors import BracketeerError
 from .console import Output
 
@@ -18,22 +20,28 @@ def run_simulator(
     api_key: str | None,
     api_secret: str | None,
     profile: str,
-    prices: str,
+    prices: str | None,
     speed: float,
     latency_ms: int,
+    script: Path | None = None,
 ) -> None:
     """Run until Ctrl-C or SIGTERM. Its ready line is JSON with or without `--json`: programs wait for it.
 
     Raises:
-        BracketeerError: `bad_prices` when the file is not there, `cannot_listen` when the port is taken.
+        BracketeerError: `bad_prices` or `bad_script` when the file is not there, `cannot_start` when it says
+            nonsense or the port is taken.
     """
     from ..simulator.server import SimulatorConfig, run
 
+    # A story tells its own prices: without a word about it, nothing else moves them.
+    prices = prices or ("frozen" if script else "walk")
     if prices not in NAMED_PATHS and not Path(prices).is_file():
         raise BracketeerError(
             "no such price file; give walk, frozen, sample or a file", code="bad_prices", prices=prices
         )
-    output.note("[dim]simulated exchange: prices, faults and books at /sim, Ctrl-C stops it[/dim]")
+    if script is not None and not script.is_file():
+        raise BracketeerError("no such script", code="bad_script", script=str(script))
+    output.note("[dim]simulated exchange: a page to watch it at /, controls at /sim, Ctrl-C stops it[/dim]")
     config = SimulatorConfig(
         port=port,
         seed=seed,
@@ -43,8 +51,26 @@ def run_simulator(
         prices=prices,
         speed=speed,
         latency_ms=latency_ms,
+        script=tuple(script.read_text(encoding="utf-8").splitlines()) if script else (),
     )
     try:
         run(config)
     except (OSError, ValueError) as error:
         raise BracketeerError(f"the simulator cannot start: {error}", code="cannot_start", port=port) from error
+
+
+def show_faults(output: Output) -> None:
+    """Every way the simulator can be made to fail, for people or as JSON."""
+    from ..simulator.faults import CATALOGUE
+
+    if output.as_json:
+        output.document([spec.row() for spec in CATALOGUE.values()])
+        return
+    table = Table("fault", "meets", "what happens", "options", title="faults of the simulated exchange")
+    for spec in CATALOGUE.values():
+        table.add_row(spec.name.value, spec.kind.value, spec.description, ", ".join(spec.options))
+    output.show(table)
+    output.note(
+        "[dim]cause one: POST /sim/fault with fault, and method, path, symbol, match, times (-1: until lifted); "
+        "lift: POST /sim/lift with id or fault, or nothing for all[/dim]"
+    )

@@ -23,6 +23,7 @@ from .filters import check_quantity
 from .flow import Flow
 from .history import AccountHistory
 from .limits import RateLimits
+from .market_streams import MarketFeed
 from .naked import NakedLedger
 from .orders import SIDES, Order, OrderTicket
 from .params import Params
@@ -69,6 +70,7 @@ class Exchange:
         self.venue = Venue(self.profile, self.switches, self.clock, random.Random(f"{self.seed}/ids"))
         self.venue.accounts[self.api_key] = Account(self.api_key, self.api_secret)
         self.trading = Trading(self.venue)
+        self.feed = MarketFeed(self.venue.data, self.venue.streams, self.venue.markets, self.venue.now_ms)
         self.algos = AlgoService(self.venue, self.trading)
         self.world = World(self.venue, self.trading, self.algos, Flow(self.seed))
         self.limits = RateLimits(self.profile, self.switches.refusals_before_ban)
@@ -80,6 +82,8 @@ class Exchange:
         self.venue.publish = EventGate(self.venue.streams.publish, self.faults, self.agenda, self.clock).pass_on
         self.naked = NakedLedger()
         self.requests = RequestLog()
+        # What a story wanted and could not do, for people.
+        self.notes: list[str] = []
         self._dispatcher = Dispatcher(self.venue, self.trading, self.algos, self.limits)
 
     @property
@@ -157,6 +161,7 @@ class Exchange:
         self._pass_time()
         price = market.instrument.to_tick(last)
         market.move(price, price if mark is None else mark, self.venue.now_ms())
+        self.venue.data.note_prices(symbol)
         self.world.fill_resting(market)
         self.algos.settle()
         self.algos.evaluate(market, self.algos.settle)
@@ -232,3 +237,4 @@ class Exchange:
         for account in self.venue.accounts.values():
             self.naked.observe(account, now_ms)
             self.history.note(account)
+        self.feed.pump()
