@@ -11,6 +11,7 @@ from .clock import Clock
 from .errors import Code, refusal
 from .instruments import Instrument, load_instruments
 from .margin import MarginBook
+from .market_data import MarketData
 from .markets import Market
 from .messages import Row, TradeHint
 from .orders import AlgoOrder, Fill, Order
@@ -39,6 +40,7 @@ class Venue:
         self.accounts: dict[str, Account] = {}
         self.margins = MarginBook(self.instruments, self.mark)
         self.streams = StreamHub(profile, clock.now_ms, ids)
+        self.data = MarketData(self.markets, clock.now_ms)
         # Legs that an execution brought to zero or beyond; settled after the request or price move that did it.
         self.flattened: list[tuple[Account, Position]] = []
         # Every private event leaves here; stream faults put themselves in between.
@@ -88,7 +90,9 @@ class Venue:
     # Events: nothing is built when nobody listens.
 
     def tell_order(self, account: Account, order: Order, execution_type: str, fill: Fill | None = None) -> None:
-        """Send ORDER_TRADE_UPDATE."""
+        """Send ORDER_TRADE_UPDATE; a liquidation is told to everybody."""
+        if fill is not None and order.client_order_id.startswith("autoclose-"):
+            self.data.note_liquidation(messages.order_event(order, execution_type, self.now_ms(), fill))
         if self.streams.has_listener(account.api_key):
             self._send(account, messages.order_event(order, execution_type, self.now_ms(), fill))
 
