@@ -9,16 +9,17 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, cast
 
 import uvicorn
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from .asgi import ABORT_EXTENSION, Application, Receive, Scope, Send
 from .config import SimulatorConfig
 from .exchange import Exchange
 from .prices import PricePath, open_path
 from .script import play, read_script
+from .transport import GatheringTransport
 from .venue import Venue
 
 _TICK_S = 0.02
@@ -33,11 +34,11 @@ def _now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-class _AbortableProtocol(H11Protocol):
+class _AbortableProtocol(HttpToolsProtocol):
     """HTTP/1.1 whose handlers may cut the TCP connection, for faults that lose an answer."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
+        super().connection_made(cast("asyncio.Transport", GatheringTransport(transport)))
         self.app = functools.partial(_call_with_abort, self.app, transport)
 
 
