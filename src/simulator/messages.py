@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from .decimals import ZERO, money, padded, plain, trimmed
 from .instruments import Instrument
-from .orders import Fill, Order
+from .orders import Fill, Order, OrderTicket
 
 Row = dict[str, object]
 
@@ -65,6 +65,33 @@ def order_acknowledgement(rules: Instrument, order: Order) -> Row:
     nothing = padded(ZERO, rules.quantity_precision)
     answer = order_answer(rules, order)
     return answer | {"status": "NEW", "executedQty": nothing, "cumQty": nothing, "updateTime": order.created_ms}
+
+
+def test_answer(rules: Instrument, ticket: OrderTicket, quantity: Decimal, client_id: str, now_ms: int) -> Row:
+    """Write the answer of order/test: an order that never was, with the two fields other answers have lost."""
+    order = Order(
+        order_id=0,
+        client_order_id=client_id,
+        symbol=ticket.symbol,
+        side=ticket.side,
+        order_type=ticket.order_type,
+        quantity=quantity,
+        price=ticket.price,
+        time_in_force=ticket.time_in_force,
+        position_side=ticket.position_side,
+        reduce_only=ticket.reduce_only,
+        close_position=ticket.close_position,
+        self_trade_prevention=ticket.self_trade_prevention,
+        working_type=ticket.working_type,
+        price_protect=ticket.price_protect,
+        owner="",
+        created_ms=now_ms,
+        updated_ms=now_ms,
+        price_match=ticket.price_match,
+        good_till_ms=ticket.good_till_ms,
+    )
+    nothing: Row = {"avgPrice": padded(ZERO, rules.price_precision), "cumQuote": "0"}
+    return order_answer(rules, order) | nothing
 
 
 def order_row(rules: Instrument, order: Order) -> Row:

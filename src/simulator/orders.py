@@ -48,6 +48,8 @@ class ExpiryReason(StrEnum):
     MARKET_REST = "9"
 
 
+_EMPTY_KEPT_MS = 3 * 86_400_000
+_FILLED_KEPT_MS = 90 * 86_400_000
 OPEN = frozenset({Status.NEW, Status.PARTIALLY_FILLED})
 
 
@@ -129,6 +131,13 @@ class Order:
     @property
     def is_open(self) -> bool:
         return self.status in OPEN
+
+    def is_forgotten(self, now_ms: int) -> bool:
+        """Tell whether the venue knows it no more: over and empty after 3 days, over after 90 (``§3.2``)."""
+        if self.is_open:
+            return False
+        kept_ms = _FILLED_KEPT_MS if self.executed else _EMPTY_KEPT_MS
+        return self.updated_ms + kept_ms < now_ms
 
 
 @dataclass(slots=True)

@@ -35,20 +35,28 @@ class Trading:
         market = self._venue.market(ticket.symbol)
         admitted = admit(self._venue, account, ticket)
         plan = self._plan(market, ticket, admitted.quantity, account.api_key)
-        # Both are refused synchronously and not recorded (``binance-usdm.md §5.2``).
-        if ticket.time_in_force == "FOK" and (plan.filled < admitted.quantity or plan.self_trades):
-            raise refusal(Code.FOK_REFUSED)
-        if ticket.time_in_force == "GTX" and not plan.touches_nothing:
-            raise refusal(Code.POST_ONLY_REFUSED)
+        code = self._impossible(ticket, admitted, plan)
+        # Refused at once and not recorded (``binance-usdm.md §5.2``), or recorded and over at once: open point 17.
+        if code is not None and not self._venue.switches.instant_expiry:
+            raise refusal(code)
         order = self._create(account, market, ticket, admitted)
         if on_accepted is not None:
             on_accepted(order)
-        hints = self._hint(account, market, order, plan)
+        hints = [] if code else self._hint(account, market, order, plan)
         self._venue.tell_order(account, order, "NEW")
+        if code is not None:
+            self.end(account, order, Status.EXPIRED, ExpiryReason.NONE)
+            return order
         for displaced in admitted.displaced:
             self.end(account, displaced, Status.EXPIRED, ExpiryReason.REDUCE_ONLY)
         self.execute(account, market, order, plan, hints)
         return order
+
+    @staticmethod
+    def _impossible(ticket: OrderTicket, admitted: Admitted, plan: MatchPlan) -> Code | None:
+        if ticket.time_in_force == "FOK" and (plan.filled < admitted.quantity or plan.self_trades):
+            return Code.FOK_REFUSED
+        return Code.POST_ONLY_REFUSED if ticket.time_in_force == "GTX" and not plan.touches_nothing else None
 
     @staticmethod
     def _plan(market: Market, wish: OrderTicket | Order, quantity: Decimal, owner: str) -> MatchPlan:
@@ -204,6 +212,10 @@ class Trading:
         """Find an order by id (which wins) or by client id, where the newest of several is taken."""
         if order_id is not None:
             return account.orders.by_id.get((symbol, order_id))
+        if not self._venue.switches.client_id_finds_newest:
+            known = account.orders.by_id.values()
+            matches = (order for order in known if (order.symbol, order.client_order_id) == (symbol, client_order_id))
+            return next(matches, None)
         open_one = account.orders.open_by_client_id.get((symbol, client_order_id))
         return open_one or account.orders.newest_by_client_id.get((symbol, client_order_id))
 

@@ -60,6 +60,8 @@ class World:
             if order.is_open:
                 self._trading.end(account, order, Status.EXPIRED, ExpiryReason.NONE)
         for account in self._venue.accounts.values():
+            if account.live_algo_orders:
+                self._algos.expire_dated(account, now_ms)
             for symbol in [symbol for symbol, due_ms in account.countdowns.items() if due_ms <= now_ms]:
                 del account.countdowns[symbol]
                 self._trading.cancel_all(account, symbol)

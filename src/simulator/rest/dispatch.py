@@ -11,12 +11,14 @@ from ..limits import RateLimits
 from ..params import Params
 from ..trading import Trading
 from ..venue import Venue
-from . import account, algo_orders, listen_key, market, orders
+from . import account, algo_orders, batch, listen_key, market, order_history, orders
 from .route import Call, Route, Routes, Security
 
 ROUTES: Routes = {
     **market.ROUTES,
     **orders.ROUTES,
+    **batch.ROUTES,
+    **order_history.ROUTES,
     **algo_orders.ROUTES,
     **account.ROUTES,
     **listen_key.ROUTES,
