@@ -113,7 +113,7 @@ class Past:
         self._tick = tick
         self._step = step
         self._price = first_price
-        self.began_ms = began_ms
+        self.began_ms = open_of("1m", began_ms)
 
     def _dice(self, open_ms: int) -> tuple[Decimal, Decimal, int]:
         digest = blake2b(f"{self._symbol}/{open_ms}".encode(), digest_size=8).digest()

@@ -10,6 +10,7 @@ from ..markets import Market
 from ..messages import Row
 from ..params import Params
 from ..profiles import Profile
+from . import charts
 from .route import Call, Route, Routes, Security, costs, costs_by_symbol
 
 _NEVER_MS = 4133404800000  # deliveryDate of a perpetual contract
@@ -201,6 +202,7 @@ def _depth_weight(params: Params) -> int:
 
 
 ROUTES: Routes = {
+    **charts.ROUTES,
     ("GET", "/fapi/v1/ping"): Route(ping, Security.NONE, costs(1)),
     ("GET", "/fapi/v1/time"): Route(time, Security.NONE, costs(1)),
     ("GET", "/fapi/v1/exchangeInfo"): Route(exchange_info, Security.NONE, costs(1)),
