@@ -21,6 +21,11 @@ def entry_text(price: Decimal) -> str:
     return trimmed(price.quantize(_ENTRY_DECIMALS))
 
 
+def wire_number(value: Decimal) -> int | float:
+    """Turn a figure into a JSON number, for the few answers that carry such; nothing is computed with it."""
+    return int(value) if value == value.to_integral_value() else float(value)
+
+
 def position_risk_v3(account: Account, leg: Position, rules: Instrument, mark: Decimal, margins: MarginBook) -> Row:
     """Write a row of positionRisk v3: no leverage, no margin type, ``unRealizedProfit`` with a capital R."""
     figures = margins.leg(account, leg)

@@ -103,6 +103,10 @@ class Account:
         """List the legs that are not flat, in a fixed order."""
         return [leg for key, leg in sorted(self.positions.items()) if leg.amount]
 
+    def isolated_wallets(self) -> Decimal:
+        """Give the sum of what is set aside for isolated legs."""
+        return sum((leg.isolated_wallet for leg in self.positions.values()), ZERO)
+
     def live_legs(self) -> list[Position]:
         """List the legs that bind margin: with a position or with an opening order."""
         opening = self.orders.opening_notional

@@ -30,6 +30,7 @@ from .params import Params
 from .profiles import PROFILES, Profile, Switches
 from .records import RequestLog
 from .rest.dispatch import ROUTES, Dispatcher, RestRequest
+from .risk import RiskDesk
 from .streams import dump
 from .trading import Trading
 from .venue import Venue
@@ -72,6 +73,7 @@ class Exchange:
         self.trading = Trading(self.venue)
         self.feed = MarketFeed(self.venue.data, self.venue.streams, self.venue.markets, self.venue.now_ms)
         self.algos = AlgoService(self.venue, self.trading)
+        self.risk = RiskDesk(self.venue, self.trading, self.algos)
         self.world = World(self.venue, self.trading, self.algos, Flow(self.seed))
         self.limits = RateLimits(self.profile, self.switches.refusals_before_ban)
         self.agenda = Agenda()
@@ -233,6 +235,7 @@ class Exchange:
 
     def _after_change(self) -> None:
         self.algos.settle()
+        self.risk.review()
         now_ms = self.venue.now_ms()
         for account in self.venue.accounts.values():
             self.naked.observe(account, now_ms)

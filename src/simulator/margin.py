@@ -131,6 +131,11 @@ class MarginBook:
         leverage = account.settings_of(leg.symbol).leverage
         return OrderCost(exposure, added, money(added / leverage + added * account.taker_rate))
 
+    def exposure(self, account: Account, leg: Position) -> Decimal:
+        """Give the largest position value a leg can come to with its open orders."""
+        figures = self.leg(account, leg)
+        return _exposure(leg.amount * self._mark_price(leg.symbol), figures.bids, figures.asks)
+
     def removable(self, account: Account, leg: Position) -> Decimal:
         """Give how much margin an isolated leg can do without: open profit does not count."""
         figures = self.leg(account, leg)

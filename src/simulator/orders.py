@@ -45,6 +45,7 @@ class ExpiryReason(StrEnum):
     IOC_REST = "2"
     IOC_SELF_TRADE = "3"
     REDUCE_ONLY = "4"
+    LIQUIDATION = "5"
     MARKET_REST = "9"
 
 

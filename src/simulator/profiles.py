@@ -53,6 +53,11 @@ class Switches:
     reduce_only_conflict: ReduceOnlyConflict = ReduceOnlyConflict.REFUSE  # point 11
     # Point 15: the single query answered -2013 for orders that were open, while the lists showed them.
     algo_query_is_blind: bool = False
+    leverage_bracket_always_list: bool = False  # point 14: with ``symbol`` documented as an object
+    # How long a liquidation takes, with -2023 on new orders meanwhile, and whether it ends waiting conditional orders,
+    # which bind no margin: nowhere stated.
+    liquidation_lasts_ms: int = 0
+    liquidation_ends_algo_orders: bool = False
     countdown_cancels_algos: bool = False  # point 10
     opponent_10_20: bool = True  # point 13: whether these price matches are back; else -5037
     # Point 17: FOK and GTX that cannot be: a refusal that leaves no trace, or an order that ends EXPIRED at once.

@@ -167,11 +167,16 @@ class Trading:
         self._fill(account, order, hint)
         return hint
 
-    def _fill(self, account: Account, order: Order, hint: TradeHint) -> None:
+    def fill_forced(self, account: Account, order: Order, hint: TradeHint, execution_type: str) -> None:
+        """Book an execution of an order nobody sent: TRADE in the book, CALCULATED past it and without commission."""
+        self._fill(account, order, hint, execution_type)
+
+    def _fill(self, account: Account, order: Order, hint: TradeHint, execution_type: str = "TRADE") -> None:
         """Book one execution: order, position, wallet, then the two events."""
         now_ms = self._venue.now_ms()
         quote = hint.price * hint.quantity
-        commission = money(quote * (account.maker_rate if hint.is_maker else account.taker_rate))
+        rate = account.maker_rate if hint.is_maker else account.taker_rate
+        commission = money(quote * rate) if execution_type == "TRADE" else ZERO
         leg = account.position(order.symbol, order.position_side)
         before = leg.amount
         realized = account.book_fill(leg, order.side, hint.quantity, hint.price, commission, now_ms)
@@ -187,7 +192,7 @@ class Trading:
         )  # fmt: skip
         account.fills.append(fill)
         self._venue.tell_account(account, leg)
-        self._venue.tell_order(account, order, "TRADE", fill)
+        self._venue.tell_order(account, order, execution_type, fill)
         if before and before * leg.amount <= 0:
             self._venue.flattened.append((account, leg))
         self._trim_reduce_only(account, leg)

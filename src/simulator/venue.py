@@ -22,6 +22,8 @@ from .streams import StreamHub
 _ID_LETTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 # Sixteen digits, as on the real venue (``binance-usdm.md §4.3``).
 _FIRST_ALGO_ID = 1_000_000_000_000_001
+# What the venue pays when the contract trades at its index: its interest rate alone.
+DEFAULT_FUNDING_RATE = Decimal("0.00010000")
 
 
 class Venue:
@@ -45,6 +47,7 @@ class Venue:
         self.flattened: list[tuple[Account, Position]] = []
         # Every private event leaves here; stream faults put themselves in between.
         self.publish: Callable[[str, Row], None] = self.streams.publish
+        self.funding_rates: dict[str, Decimal] = {}
         self._ids = ids
         self._next_algo_id = _FIRST_ALGO_ID
         self._sequence = 0
@@ -61,6 +64,10 @@ class Venue:
         """Let other rules hold for a symbol from now on; what rests stays."""
         self.instruments[rules.symbol] = rules
         self.markets[rules.symbol].change_rules(rules)
+
+    def funding_rate(self, symbol: str) -> Decimal:
+        """Give the rate of the next funding of a symbol; positive means that longs pay."""
+        return self.funding_rates.get(symbol, DEFAULT_FUNDING_RATE)
 
     def rules(self, symbol: str) -> Instrument:
         """Give the rules of a symbol; an unknown one is -1121."""
