@@ -12,6 +12,8 @@ from .fault_reading import BadRequestError, Body, make_fault, read_number
 from .faults import CATALOGUE, FaultName
 from .messages import Row
 from .overview import state
+from .page import page_file
+from .page.view import view
 from .streams import dump
 
 __all__ = ["handle_control", "make_fault", "perform", "place_by_hand", "set_account", "state"]
@@ -110,24 +112,43 @@ def perform(exchange: Exchange, name: str, body: Body) -> Row:
     return _ACTIONS[name](exchange, body)
 
 
-_VIEWS: dict[str, Callable[[Exchange], Row]] = {"state": state, "faults": show_faults}
+def _show_trails(exchange: Exchange) -> Row:
+    return exchange.trails.rows()
+
+
+class _UnknownControlError(Exception):
+    """No control has this method and path."""
+
+
+_VIEWS: dict[str, Callable[[Exchange], Row]] = {"state": state, "faults": show_faults, "trails": _show_trails}
+_VIEW = "/sim/view/"
 
 
 def handle_control(exchange: Exchange, method: str, path: str, body: bytes) -> HttpAnswer:
     """Answer one control request."""
-    name = path.removeprefix("/sim/")
-    if method == "GET" and name in _VIEWS:
-        return _answer(200, _VIEWS[name](exchange))
-    if (method, name) == ("DELETE", "faults"):
-        method, name = "POST", "lift"
-    if method != "POST" or name not in _ACTIONS:
-        return _answer(404, {"error": f"no such control: {method} {path}"})
+    if method == "GET" and (found := page_file(path)) is not None:
+        return found
     try:
-        return _answer(200, perform(exchange, name, _parse(body)))
+        return _answer(200, _handle(exchange, method, path, body))
+    except _UnknownControlError:
+        return _answer(404, {"error": f"no such control: {method} {path}"})
     except ExchangeError as error:
         return _answer(400, {"code": error.code, "msg": error.text})
     except (BadRequestError, ValueError, TypeError) as error:
         return _answer(400, {"error": str(error)})
+
+
+def _handle(exchange: Exchange, method: str, path: str, body: bytes) -> Row:
+    name = path.removeprefix("/sim/")
+    if method == "GET" and path.startswith(_VIEW):
+        return view(exchange, path.removeprefix(_VIEW))
+    if method == "GET" and name in _VIEWS:
+        return _VIEWS[name](exchange)
+    if (method, name) == ("DELETE", "faults"):
+        method, name = "POST", "lift"
+    if method != "POST" or name not in _ACTIONS:
+        raise _UnknownControlError
+    return perform(exchange, name, _parse(body))
 
 
 def _parse(body: bytes) -> Body:

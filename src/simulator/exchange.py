@@ -28,7 +28,7 @@ from .naked import NakedLedger
 from .orders import SIDES, Order, OrderTicket
 from .params import Params
 from .profiles import PROFILES, Profile, Switches
-from .records import RequestLog
+from .records import PriceTrails, RequestLog
 from .rest.dispatch import ROUTES, Dispatcher, RestRequest
 from .risk import RiskDesk
 from .streams import dump
@@ -84,6 +84,7 @@ class Exchange:
         self.venue.publish = EventGate(self.venue.streams.publish, self.faults, self.agenda, self.clock).pass_on
         self.naked = NakedLedger()
         self.requests = RequestLog()
+        self.trails = PriceTrails()
         # What a story wanted and could not do, for people.
         self.notes: list[str] = []
         self._dispatcher = Dispatcher(self.venue, self.trading, self.algos, self.limits)
@@ -164,6 +165,7 @@ class Exchange:
         price = market.instrument.to_tick(last)
         market.move(price, price if mark is None else mark, self.venue.now_ms())
         self.venue.data.note_prices(symbol)
+        self.trails.note(symbol, self.venue.now_ms(), price)
         self.world.fill_resting(market)
         self.algos.settle()
         self.algos.evaluate(market, self.algos.settle)
