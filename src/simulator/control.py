@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 
 from . import messages
+from .account_controls import set_funding, transfer
 from .answers import HttpAnswer
 from .decimals import plain
 from .errors import ExchangeError
@@ -103,6 +104,8 @@ _ACTIONS: dict[str, Callable[[Exchange, Body], Row]] = {
     "order": place_by_hand,
     "clock": _clock,
     "account": set_account,
+    "funding": set_funding,
+    "transfer": transfer,
 }
 ACTION_NAMES = frozenset(_ACTIONS)
 

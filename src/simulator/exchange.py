@@ -235,6 +235,11 @@ class Exchange:
         if self.venue.flattened:
             self.algos.settle()
 
+    def settle_funding(self) -> None:
+        """Let the funding hour strike now."""
+        self.risk.funding.settle(self.venue.now_ms())
+        self._after_change()
+
     def _after_change(self) -> None:
         self.algos.settle()
         self.risk.review()

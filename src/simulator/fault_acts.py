@@ -6,13 +6,13 @@ from typing import Protocol
 
 from .accounts import Account
 from .algo import AlgoService
-from .decimals import ONE, ZERO, decimals_of, parse_number
+from .decimals import ONE, decimals_of, parse_number
 from .errors import refusal
 from .faults import Fault, FaultBook, FaultName
 from .instruments import Instrument
 from .limits import RateLimits
-from .orders import AlgoOrder, AlgoStatus, Order
-from .positions import Position
+from .orders import AlgoOrder, AlgoStatus
+from .risk import RiskDesk
 from .venue import Venue
 
 _HUNDRED = Decimal(100)
@@ -33,6 +33,7 @@ class Exchange(Protocol):
 
     venue: Venue
     algos: AlgoService
+    risk: RiskDesk
     limits: RateLimits
     faults: FaultBook
 
@@ -40,18 +41,6 @@ class Exchange(Protocol):
     def account(self) -> Account: ...
 
     def set_price(self, symbol: str, last: Decimal, mark: Decimal | None = None) -> None: ...
-
-    def trade_by_hand(
-        self,
-        symbol: str,
-        side: str,
-        quantity: Decimal,
-        *,
-        reduce_only: bool = False,
-        position_side: str = "BOTH",
-        client_order_id: str = "",
-        price: Decimal | None = None,
-    ) -> Order: ...
 
 
 class FaultActs:
@@ -100,9 +89,9 @@ class FaultActs:
                 price = fault.price or market.last * (ONE + percent / _HUNDRED)
                 self._exchange.set_price(fault.symbol, price, fault.mark)
             case FaultName.LIQUIDATION:
-                self._close_legs(fault, "autoclose-{}", _HUNDRED)
+                self._exchange.risk.liquidate(self._exchange.account, fault.symbol)
             case FaultName.ADL:
-                self._close_legs(fault, "adl_autoclose", fault.percent or _HUNDRED)
+                self._deleverage(fault, fault.percent or _HUNDRED)
             case FaultName.RULES_CHANGED:
                 self._change_rules(fault, market.instrument)
             case _:  # THIN_BOOK
@@ -123,25 +112,13 @@ class FaultActs:
         if fault is not None:
             raise refusal(fault.code)
 
-    def _close_legs(self, fault: Fault, client_order_id: str, percent: Decimal) -> None:
-        """Close the position of a symbol, or a share of it, with an order of the venue's own."""
-        exchange = self._exchange
-        name = client_order_id.format(exchange.venue.now_ms())
-        rules = exchange.venue.rules(fault.symbol)
-        for leg in [leg for leg in exchange.account.open_positions() if leg.symbol == fault.symbol]:
-            self._close(rules, leg, name, percent)
-
-    def _close(self, rules: Instrument, leg: Position, name: str, percent: Decimal) -> None:
-        step = rules.step_size
-        quantity = max(step, abs(leg.amount) * percent / _HUNDRED // step * step)
-        self._exchange.trade_by_hand(
-            leg.symbol,
-            "SELL" if leg.amount > ZERO else "BUY",
-            quantity,
-            reduce_only=leg.position_side == "BOTH",
-            position_side=leg.position_side,
-            client_order_id=name,
-        )
+    def _deleverage(self, fault: Fault, percent: Decimal) -> None:
+        """Let the position of a symbol, or a share of it, be deleveraged."""
+        account = self._exchange.account
+        step = self._exchange.venue.rules(fault.symbol).step_size
+        for leg in [leg for leg in account.open_positions() if leg.symbol == fault.symbol]:
+            quantity = max(step, abs(leg.amount) * percent / _HUNDRED // step * step)
+            self._exchange.risk.deleverage(account, leg.symbol, leg.position_side, quantity, fault.price)
 
     def _change_rules(self, fault: Fault, before: Instrument) -> None:
         changes: dict[str, object] = {}

@@ -29,6 +29,8 @@ class Group:
     balance: Decimal
     maintenance: Decimal
     is_isolated: bool
+    # The one leg whose orders go with it; None means that all cross orders do.
+    scope: tuple[str, str] | None = None
 
     @property
     def is_lost(self) -> bool:
@@ -52,7 +54,8 @@ def groups(account: Account, margins: MarginBook) -> list[Group]:
         if account.is_isolated(leg.symbol):
             figures = margins.leg(account, leg)
             balance = leg.isolated_wallet + figures.unrealized
-            found.append(Group((leg,), balance, figures.maintenance, is_isolated=True))
+            scope = (leg.symbol, leg.position_side)
+            found.append(Group((leg,), balance, figures.maintenance, is_isolated=True, scope=scope))
         else:
             cross.append(leg)
     if cross:
@@ -79,21 +82,45 @@ class Liquidator:
             if not lost:
                 return False
             account.is_in_liquidation = True
-            under_way = self._under_way[account.api_key] = [self._begin(account, group) for group in lost]
+            under_way = self._under_way[account.api_key] = [
+                self._begin(account, group, [self._bankruptcy_price(account, leg, group) for leg in group.legs])
+                for group in lost
+            ]
         elif self._venue.now_ms() < under_way[0].due_ms:
             return False
+        self._finish_due(account)
+        return True
+
+    def seize(self, account: Account, symbol: str) -> bool:
+        """Liquidate the legs of a symbol whatever their margin, at what the book gives within the take bound."""
+        legs = [leg for leg in account.open_positions() if leg.symbol == symbol]
+        if account.is_in_liquidation or not legs:
+            return False
+        account.is_in_liquidation = True
+        bound, mark = self._venue.rules(symbol).market_take_bound, self._venue.mark(symbol)
+        self._under_way[account.api_key] = [
+            self._begin(
+                account,
+                Group((leg,), ZERO, ZERO, account.is_isolated(symbol), (symbol, leg.position_side)),
+                [self._venue.rules(symbol).to_tick(mark * (1 - bound if leg.amount > ZERO else 1 + bound))],
+            )
+            for leg in legs
+        ]
+        self._finish_due(account)
+        return True
+
+    def _finish_due(self, account: Account) -> None:
+        under_way = self._under_way[account.api_key]
         if self._venue.now_ms() >= under_way[0].due_ms:
             del self._under_way[account.api_key]
             for liquidation in under_way:
                 self._finish(account, liquidation)
             account.is_in_liquidation = False
-        return True
 
-    def _begin(self, account: Account, group: Group) -> Liquidation:
+    def _begin(self, account: Account, group: Group, prices: list[Decimal]) -> Liquidation:
         self._clear_orders(account, group)
         orders = [
-            self._forced.open_liquidation(account, leg, self._bankruptcy_price(account, leg, group))
-            for leg in group.legs
+            self._forced.open_liquidation(account, leg, price) for leg, price in zip(group.legs, prices, strict=True)
         ]
         due_ms = self._venue.now_ms() + self._venue.switches.liquidation_lasts_ms
         return Liquidation(group, tuple(orders), due_ms)
@@ -111,8 +138,8 @@ class Liquidator:
 
     @staticmethod
     def _draws_on(account: Account, group: Group, symbol: str, position_side: str) -> bool:
-        if group.is_isolated:
-            return (symbol, position_side) == (group.legs[0].symbol, group.legs[0].position_side)
+        if group.scope is not None:
+            return group.scope == (symbol, position_side)
         return not account.is_isolated(symbol)
 
     def _bankruptcy_price(self, account: Account, leg: Position, group: Group) -> Decimal:

@@ -10,6 +10,8 @@ from .messages import Row
 from .tape import Tape
 
 FUNDING_RATE = "0.00010000"
+# What the venue pays when the contract trades at its index: its interest rate alone.
+DEFAULT_FUNDING_RATE = Decimal(FUNDING_RATE)
 _LIQUIDATIONS_MAX = 1000
 FUNDING_INTERVAL_MS = 8 * 60 * 60 * 1000
 
@@ -23,6 +25,12 @@ class MarketData:
         self._tapes = {symbol: Tape(market, began_ms) for symbol, market in markets.items()}
         self._liquidations: deque[tuple[int, Row]] = deque(maxlen=_LIQUIDATIONS_MAX)
         self.liquidated = 0
+        # Rates of the next funding that are not the usual one; positive means that longs pay.
+        self.funding_rates: dict[str, Decimal] = {}
+
+    def funding_rate(self, symbol: str) -> Decimal:
+        """Give the rate of the next funding of a symbol."""
+        return self.funding_rates.get(symbol, DEFAULT_FUNDING_RATE)
 
     def quiet(self, symbol: str) -> Tape:
         """Give the record of a market without asking for its trades."""

@@ -5,7 +5,7 @@ from decimal import Decimal
 from .candles import Candle, next_open
 from .decimals import padded, plain, trimmed
 from .depth import Level
-from .market_data import FUNDING_RATE, next_funding_ms
+from .market_data import next_funding_ms
 from .markets import Market, TradePrint
 from .messages import Row
 from .tape import Aggregate, Tape
@@ -120,7 +120,7 @@ def kline_event(market: Market, interval: str, candle: Candle, now_ms: int) -> R
     }
 
 
-def mark_event(market: Market, now_ms: int) -> Row:
+def mark_event(market: Market, rate: Decimal, now_ms: int) -> Row:
     """Write the mark price; the index follows it, and so does its average."""
     mark = padded(market.mark, 8)
     return {
@@ -131,7 +131,7 @@ def mark_event(market: Market, now_ms: int) -> Row:
         "ap": mark,
         "i": mark,
         "P": mark,
-        "r": FUNDING_RATE,
+        "r": padded(rate, 8),
         "T": next_funding_ms(now_ms),
         "st": 1,
     }

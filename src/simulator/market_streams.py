@@ -198,8 +198,12 @@ def _depth_source(data: MarketData, name: StreamName, _now_ms: int) -> Poll:
 
 
 def _mark_source(data: MarketData, name: StreamName, _now_ms: int) -> Poll:
-    market = data.quiet(name.symbol).market
-    return _Periodic(_SPEEDS.get(name.speed, 3000), lambda now_ms: events.mark_event(market, now_ms))
+    tape = data.quiet(name.symbol)
+    return _Periodic(_SPEEDS.get(name.speed, 3000), lambda now_ms: _mark(data, tape, now_ms))
+
+
+def _mark(data: MarketData, tape: Tape, now_ms: int) -> object:
+    return events.mark_event(tape.market, data.funding_rate(tape.market.instrument.symbol), now_ms)
 
 
 def _ticker_source(data: MarketData, name: StreamName, _now_ms: int) -> Poll:
@@ -233,7 +237,7 @@ def _all_book_tickers(data: MarketData) -> Poll:
 _ALL_MARKETS: dict[str, Callable[[MarketData, StreamName], Poll]] = {
     "bookTicker": lambda data, _: _Paced(5000, _all_book_tickers(data)),
     "markPrice": lambda data, name: _Periodic(
-        _SPEEDS.get(name.speed, 3000), _each_market(data, lambda tape, now_ms: events.mark_event(tape.market, now_ms))
+        _SPEEDS.get(name.speed, 3000), _each_market(data, lambda tape, now_ms: _mark(data, tape, now_ms))
     ),
     "ticker": lambda data, _: _Periodic(1000, _each_market(data, events.ticker_event)),
     "miniTicker": lambda data, _: _Periodic(1000, _each_market(data, events.mini_ticker_event)),

@@ -51,6 +51,11 @@ class RiskDesk:
                 self._called.add(key)
                 self._venue.tell_margin_call(account, list(group.legs))
 
+    def liquidate(self, account: Account, symbol: str) -> None:
+        """Liquidate the legs of a symbol at will."""
+        if self._liquidator.seize(account, symbol):
+            self._algos.settle()
+
     def deleverage(
         self, account: Account, symbol: str, position_side: str, quantity: Decimal | None, price: Decimal | None
     ) -> Order:

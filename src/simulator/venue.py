@@ -11,7 +11,7 @@ from .clock import Clock
 from .errors import Code, refusal
 from .instruments import Instrument, load_instruments
 from .margin import MarginBook
-from .market_data import MarketData
+from .market_data import DEFAULT_FUNDING_RATE, MarketData
 from .markets import Market
 from .messages import Row, TradeHint
 from .orders import AlgoOrder, Fill, Order
@@ -22,8 +22,6 @@ from .streams import StreamHub
 _ID_LETTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 # Sixteen digits, as on the real venue (``binance-usdm.md §4.3``).
 _FIRST_ALGO_ID = 1_000_000_000_000_001
-# What the venue pays when the contract trades at its index: its interest rate alone.
-DEFAULT_FUNDING_RATE = Decimal("0.00010000")
 
 
 class Venue:
@@ -47,7 +45,8 @@ class Venue:
         self.flattened: list[tuple[Account, Position]] = []
         # Every private event leaves here; stream faults put themselves in between.
         self.publish: Callable[[str, Row], None] = self.streams.publish
-        self.funding_rates: dict[str, Decimal] = {}
+        # Funding rates at past hours, where they were not the usual one.
+        self.settled_rates: dict[tuple[str, int], Decimal] = {}
         self._ids = ids
         self._next_algo_id = _FIRST_ALGO_ID
         self._sequence = 0
@@ -65,9 +64,9 @@ class Venue:
         self.instruments[rules.symbol] = rules
         self.markets[rules.symbol].change_rules(rules)
 
-    def funding_rate(self, symbol: str) -> Decimal:
-        """Give the rate of the next funding of a symbol; positive means that longs pay."""
-        return self.funding_rates.get(symbol, DEFAULT_FUNDING_RATE)
+    def settled_rate(self, symbol: str, hour_ms: int) -> Decimal:
+        """Give the rate that was settled at an hour."""
+        return self.settled_rates.get((symbol, hour_ms), DEFAULT_FUNDING_RATE)
 
     def rules(self, symbol: str) -> Instrument:
         """Give the rules of a symbol; an unknown one is -1121."""

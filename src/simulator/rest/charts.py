@@ -5,7 +5,7 @@ from decimal import Decimal
 from ..candles import INTERVALS, Candle, Chart, next_open, open_of
 from ..decimals import padded, plain
 from ..errors import Code, refusal
-from ..market_data import FUNDING_INTERVAL_MS, FUNDING_RATE
+from ..market_data import FUNDING_INTERVAL_MS
 from ..market_events import average, change_percent
 from ..markets import TradePrint
 from ..messages import Row
@@ -191,7 +191,7 @@ def _day_row(tape: Tape, now_ms: int) -> Row:
 
 
 def funding_rate(call: Call) -> object:
-    """List the funding hours, oldest first; the rate never changes here."""
+    """List the funding hours, oldest first."""
     params, now_ms = call.params, call.venue.now_ms()
     limit = _read_limit(params, _FUNDING_DEFAULT, _ROWS_MAX)
     symbols = [_tape(call)] if params.has("symbol") else call.venue.data.trading()
@@ -203,7 +203,7 @@ def funding_rate(call: Call) -> object:
     rows = [
         {
             "symbol": tape.market.instrument.symbol,
-            "fundingRate": FUNDING_RATE,
+            "fundingRate": padded(call.venue.settled_rate(tape.market.instrument.symbol, hour_ms), 8),
             "fundingTime": hour_ms,
             "rateType": "Regular",
             "markPrice": padded(tape.mark_chart.candle("1m", hour_ms, now_ms).open, 8),

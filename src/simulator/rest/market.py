@@ -135,7 +135,7 @@ def _premium_row(call: Call, market: Market) -> Row:
         "markPrice": mark,
         "indexPrice": mark,
         "estimatedSettlePrice": mark,
-        "lastFundingRate": FUNDING_RATE,
+        "lastFundingRate": padded(call.venue.data.funding_rate(market.instrument.symbol), 8),
         "interestRate": FUNDING_RATE,
         "nextFundingTime": next_funding_ms(now_ms),
         "time": now_ms,
