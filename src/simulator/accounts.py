@@ -53,6 +53,7 @@ class Account:
 
     api_key: str
     api_secret: str = field(repr=False)
+    ed25519_key: str = ""  # a registered public key in PEM form
     wallet: Decimal = DEFAULT_BALANCE  # isolated wallets included
     is_hedge_mode: bool = False
     is_multi_assets: bool = False

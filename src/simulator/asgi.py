@@ -98,7 +98,7 @@ class Application:
             connection = hub.connect(path, query, socket.send, socket.close)
             take = functools.partial(hub.receive, connection)
         else:
-            connection = hub.join(Connection("ws-api", False, socket.send, socket.close, self._exchange.venue.now_ms()))
+            connection = hub.join(Connection("ws-api", socket.send, socket.close, self._exchange.venue.now_ms()))
         writer = asyncio.create_task(socket.write(send))
         try:
             while (message := await receive())["type"] == "websocket.receive":

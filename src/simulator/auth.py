@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from .accounts import Account
 from .errors import Code, ExchangeError, refusal, status_of
 from .params import Params
+from .signatures import is_ed25519_signed
 
 DEFAULT_RECV_WINDOW_MS = 5000
 _AHEAD_MAX_MS = 1000
@@ -43,13 +44,25 @@ def authenticate(accounts: Mapping[str, Account], headers: Mapping[str, str]) ->
     return accounts[key]
 
 
-def check_signature(account: Account, params: Params, raw_query: str, body: str, now_ms: int) -> None:
+def check_signature(
+    account: Account, params: Params, raw_query: str, body: str, now_ms: int, *, accepts_ed25519: bool = False
+) -> None:
     """Check presence (-1102), signature (-1022) and time window (-1021)."""
-    timestamp = params.integer("timestamp")
+    params.integer("timestamp")
     given = params.text("signature")
     text = signed_text(raw_query, body)
-    if text is None or not hmac.compare_digest(sign(account.api_secret, text), given.lower()):
+    is_signed = text is not None and (
+        hmac.compare_digest(sign(account.api_secret, text).encode(), given.lower().encode())
+        or (accepts_ed25519 and is_ed25519_signed(account, text, given))
+    )
+    if not is_signed:
         raise refusal(Code.SIGNATURE)
+    check_time(params, now_ms)
+
+
+def check_time(params: Params, now_ms: int) -> None:
+    """Check that a request is on time (-1021)."""
+    timestamp = params.integer("timestamp")
     window = params.integer("recvWindow", DEFAULT_RECV_WINDOW_MS)
     if timestamp >= now_ms + _AHEAD_MAX_MS:
         ahead = "Timestamp for this request was 1000ms ahead of the server's time."

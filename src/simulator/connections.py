@@ -25,11 +25,12 @@ def dump(row: object) -> str:
 class Connection:
     """One socket."""
 
-    route: str  # private, public, market, or empty for the unrouted path
-    is_combined: bool
+    # private, public, market, ws-api (which carries no events), or empty for the unrouted path.
+    route: str
     send: Send
     close: Close
-    opened_ms: int = 0
+    opened_ms: int
+    is_combined: bool = False
     # Subscribed names; for a listen key the events wanted, empty for all of them.
     subscriptions: dict[str, frozenset[str]] = field(default_factory=dict, repr=False)
     messages: Window = field(default_factory=lambda: Window(1000, MESSAGES_PER_SECOND_MAX))
@@ -41,7 +42,7 @@ class Connection:
         parts = [part for part in path.split("/") if part]
         route = parts.pop(0) if parts and parts[0] in ROUTES else ""
         form = parts.pop(0) if parts else ""
-        connection = cls(route, form == "stream", send, close, now_ms)
+        connection = cls(route, send, close, now_ms, is_combined=form == "stream")
         connection.add(parts)
         latest = ""
         for name, value in parse_qsl(raw_query):

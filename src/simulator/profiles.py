@@ -48,6 +48,7 @@ class Switches:
     # Order counts on refused orders are "not guaranteed" (§7.2).
     order_headers_on_refusal: bool = False
     maintenance_status: int = 503  # HTTP status of -1016: nowhere stated
+    ed25519_on_rest: bool = True  # point 4: clients sign REST so, the documents are silent
     status_503_code: int = -1000  # point 5
     close_position_time_in_force: str = "GTE_GTC"  # point 8
     reduce_only_conflict: ReduceOnlyConflict = ReduceOnlyConflict.REFUSE  # point 11
@@ -66,3 +67,7 @@ class Switches:
     client_id_finds_newest: bool = True
     # -4210 and -4211 name a band of trigger prices without its width: mark times and over this.
     trigger_multiplier: Decimal = Decimal(5)
+    # Point 16: whether the weight of the WebSocket API is counted apart from that of REST; orders count for both.
+    ws_api_weight_is_separate: bool = True
+    # How long before the end of a socket ``serverShutdown`` is sent: the event is known, its time is not.
+    shutdown_notice_ms: int = 600_000

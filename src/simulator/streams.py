@@ -18,8 +18,6 @@ __all__ = ["LISTEN_KEY_LIFE_MS", "StreamHub", "dump"]
 
 LISTEN_KEY_LIFE_MS = 60 * 60 * 1000
 CONNECTION_LIFE_MS = 24 * 60 * 60 * 1000
-# How long before the end of a connection it is told of; the reference knows the event, not the time.
-SHUTDOWN_NOTICE_MS = 10 * 60 * 1000
 _KEY_LETTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 
@@ -34,10 +32,13 @@ class ListenKey:
 class StreamHub:
     """Listen keys and connections; decides who hears an event."""
 
-    def __init__(self, profile: Profile, now_ms: Callable[[], int], ids: random.Random) -> None:
+    def __init__(
+        self, profile: Profile, now_ms: Callable[[], int], ids: random.Random, shutdown_notice_ms: int
+    ) -> None:
         self._profile = profile
         self._now_ms = now_ms
         self._ids = ids
+        self._shutdown_notice_ms = shutdown_notice_ms
         self._keys: dict[str, ListenKey] = {}
         self._connections: list[Connection] = []
         # Called when a subscription may have changed: public streams open at once.
@@ -69,6 +70,10 @@ class StreamHub:
             for connection in self._listeners(closed.key):
                 connection.close()
 
+    @property
+    def connection_count(self) -> int:
+        return len(self._connections)
+
     def expire_keys_now(self) -> None:
         """End every key before its time: the ``listen_key_expired`` fault."""
         for active in self._keys.values():
@@ -89,7 +94,7 @@ class StreamHub:
             age_ms = now_ms - connection.opened_ms
             if age_ms >= CONNECTION_LIFE_MS:
                 connection.close()
-            elif age_ms >= CONNECTION_LIFE_MS - SHUTDOWN_NOTICE_MS and not connection.is_warned:
+            elif age_ms >= CONNECTION_LIFE_MS - self._shutdown_notice_ms and not connection.is_warned:
                 connection.is_warned = True
                 connection.send(dump({"event": {"e": "serverShutdown", "E": now_ms}}))
 

@@ -39,7 +39,7 @@ class Venue:
         }
         self.accounts: dict[str, Account] = {}
         self.margins = MarginBook(self.instruments, self.mark)
-        self.streams = StreamHub(profile, clock.now_ms, ids)
+        self.streams = StreamHub(profile, clock.now_ms, ids, switches.shutdown_notice_ms)
         self.data = MarketData(self.markets, clock.now_ms)
         # Legs that an execution brought to zero or beyond; settled after the request or price move that did it.
         self.flattened: list[tuple[Account, Position]] = []

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from bracketeer.simulator.connections import MESSAGES_PER_SECOND_MAX, STREAMS_MAX, Connection
-from bracketeer.simulator.streams import CONNECTION_LIFE_MS, SHUTDOWN_NOTICE_MS
+from bracketeer.simulator.profiles import Switches
+from bracketeer.simulator.streams import CONNECTION_LIFE_MS
 from tests.unit.simulator.desk import KEY, Desk
 
 
@@ -92,16 +93,17 @@ def test_a_client_that_talks_too_much_is_cut_off() -> None:
     assert client.is_closed
 
 
-def test_connection_ends_after_a_day_and_says_so_before() -> None:
+@pytest.mark.parametrize("notice_ms", [600_000, 1_000])
+def test_connection_ends_after_a_day_and_says_so_before(notice_ms: int) -> None:
     """One warning, then the end, in the exchange's own time (``§10.1``)."""
-    desk = Desk()
+    desk = Desk(switches=Switches(shutdown_notice_ms=notice_ms))
     client = Client(desk, "/private/ws")
-    desk.now_ms += CONNECTION_LIFE_MS - SHUTDOWN_NOTICE_MS
+    desk.now_ms += CONNECTION_LIFE_MS - notice_ms
     for _ in range(2):
         desk.exchange.tick()
     assert client.heard == [{"event": {"e": "serverShutdown", "E": desk.now_ms}}]
     assert not client.is_closed
-    desk.now_ms += SHUTDOWN_NOTICE_MS
+    desk.now_ms += notice_ms
     desk.exchange.tick()
     assert client.is_closed
 
