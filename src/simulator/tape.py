@@ -4,12 +4,13 @@ from collections import deque
 from dataclasses import dataclass
 from decimal import Decimal
 
-from .candles import Candle, Chart, Past
+from .candles import Candle, Chart, Past, open_of
 from .depth import Level
-from .markets import Market, TradePrint
+from .markets import FIRST_TRADE_ID, Market, TradePrint
 
 # The venue keeps more; nobody can ask for more than this in one request.
 TRADES_MAX = 1000
+_INVENTED_TRADES = 50
 _FIRST_UPDATE_ID = 1_000_000
 _FIRST_AGGREGATE_ID = 2_000_000
 _DAY_MS = 24 * 60 * 60 * 1000
@@ -36,6 +37,7 @@ class Tape:
     def __init__(self, market: Market, now_ms: int) -> None:
         self.market = market
         rules = market.instrument
+        self._began_ms = now_ms
         self.trades: deque[TradePrint] = deque(maxlen=TRADES_MAX)
         self.aggregates: deque[Aggregate] = deque(maxlen=TRADES_MAX)
         self._next_aggregate_id = _FIRST_AGGREGATE_ID
@@ -50,7 +52,20 @@ class Tape:
     def listen(self) -> None:
         """Hear every trade from now on, those of other people too."""
         if self.hear not in self.market.tapes:
+            self._invent_trades()
             self.market.tapes.append(self.hear)
+
+    def _invent_trades(self) -> None:
+        """Make up the latest trades of the time before the exchange began; its candles have counted them."""
+        rules = self.market.instrument
+        for number in range(_INVENTED_TRADES, 0, -1):
+            time_ms = self._began_ms - number * 1000
+            minute = self.chart.candle("1m", open_of("1m", time_ms), self._began_ms)
+            side = "BUY" if number % 2 else "SELL"
+            quantity = rules.step_size * (1 + number % 7)
+            trade = TradePrint(rules.symbol, FIRST_TRADE_ID - number, minute.close, quantity, side, time_ms)
+            self.trades.append(trade)
+            self._aggregate(trade)
 
     def note_prices(self, now_ms: int) -> None:
         """Note that the prices have moved."""
@@ -62,6 +77,9 @@ class Tape:
         self.trades.append(trade)
         minute = self.chart.minute(trade.time_ms)
         minute.trade(trade.trade_id, trade.price, trade.quantity, trade.taker_side)
+        self._aggregate(trade)
+
+    def _aggregate(self, trade: TradePrint) -> None:
         latest = self.aggregates[-1] if self.aggregates else None
         if latest is not None and latest.aggregate_id > self._sealed_id and _belongs(latest, trade):
             latest.quantity += trade.quantity

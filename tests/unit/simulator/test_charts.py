@@ -147,7 +147,9 @@ def test_answers_have_the_recorded_shape(path: str, query: str, fixture: str) ->
 def test_trades_are_listed_oldest_first_and_from_an_id() -> None:
     """The latest ones by default; aggregates by id and by time."""
     desk = Desk()
-    assert desk.public("/fapi/v1/trades", "symbol=BTCUSDT").json == []
+    past = desk.public("/fapi/v1/trades", "symbol=BTCUSDT").json
+    assert len(past) == 50
+    assert all(row["time"] < START_MS for row in past)
     for _ in range(3):
         desk.market("BUY", "0.010")
     rows = desk.public("/fapi/v1/trades", "symbol=BTCUSDT&limit=2").json
@@ -156,7 +158,7 @@ def test_trades_are_listed_oldest_first_and_from_an_id() -> None:
     query = f"symbol=BTCUSDT&fromId={rows[1]['id']}"
     later = decode(desk.exchange.handle("GET", "/fapi/v1/historicalTrades", query, {"X-MBX-APIKEY": KEY})).json
     assert [row["id"] for row in later] == [rows[1]["id"]]
-    aggregates = desk.public("/fapi/v1/aggTrades", "symbol=BTCUSDT").json
+    aggregates = desk.public("/fapi/v1/aggTrades", f"symbol=BTCUSDT&startTime={START_MS}").json
     assert sum(Decimal(row["q"]) for row in aggregates) == Decimal("0.030")
     assert desk.public("/fapi/v1/aggTrades", f"symbol=BTCUSDT&startTime={desk.now_ms + 1}").json == []
     assert desk.public("/fapi/v1/historicalTrades", "symbol=BTCUSDT").code == -2014
