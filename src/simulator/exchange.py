@@ -185,6 +185,7 @@ class Exchange:
         """Place an order of the account that no client sent: at market, or resting when it has a price."""
         if side not in SIDES:
             raise refusal(Code.SIDE)
+        self._pass_time()
         check_quantity(self.venue.rules(symbol), quantity, is_market=price is None)
         ticket = OrderTicket(
             symbol=symbol,

@@ -201,17 +201,23 @@ class Trading:
         """Cut or expire resting reduce-only orders that exceed the position (``binance-usdm.md §12.3``)."""
         for side in ("BUY", "SELL"):
             bound = account.orders.reducing_quantity.get((leg.symbol, side, leg.position_side), ZERO)
+            if not bound:
+                continue
             allowed = abs(leg.amount) if is_closing_side(side, leg.position_side, leg.amount) else ZERO
-            excess = bound - allowed
-            newest_first = reversed(account.orders.reducing_orders(leg.symbol, side, leg.position_side))
-            for order in newest_first if excess > ZERO else ():
-                cut = min(excess, order.remaining)
-                excess -= cut
-                if cut == order.remaining:
-                    self.end(account, order, Status.EXPIRED, ExpiryReason.REDUCE_ONLY)
-                else:
-                    account.orders.cut(order, cut)
-                    self._venue.tell_order(account, order, "AMENDMENT")
+            self._cut_reducing(account, leg, side, bound - allowed)
+
+    def _cut_reducing(self, account: Account, leg: Position, side: str, excess: Decimal) -> None:
+        """Take a quantity off the resting reduce-only orders of a leg, the newest first."""
+        for order in reversed(account.orders.reducing_orders(leg.symbol, side, leg.position_side)):
+            cut = min(excess, order.remaining)
+            if cut <= ZERO:
+                return
+            excess -= cut
+            if cut == order.remaining:
+                self.end(account, order, Status.EXPIRED, ExpiryReason.REDUCE_ONLY)
+            else:
+                account.orders.cut(order, cut)
+                self._venue.tell_order(account, order, "AMENDMENT")
 
     def find(self, account: Account, symbol: str, order_id: int | None, client_order_id: str) -> Order | None:
         """Find an order by id (which wins) or by client id, where the newest of several is taken."""

@@ -20,6 +20,10 @@ from .profiles import Profile, Switches
 from .streams import StreamHub
 
 _ID_LETTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+# All pairs of letters: an id is eleven of them, which takes half as many divisions.
+_ID_PAIRS = tuple(first + second for first in _ID_LETTERS for second in _ID_LETTERS)
+_ID_PAIRS_COUNT = 11
+_ID_BITS = 131  # a little more than eleven pairs hold
 # Sixteen digits, as on the real venue (``binance-usdm.md §4.3``).
 _FIRST_ALGO_ID = 1_000_000_000_000_001
 
@@ -91,7 +95,12 @@ class Venue:
 
     def generate_client_id(self) -> str:
         """Make up a client id for an order that came without one (``binance-usdm.md §5.4``)."""
-        return "".join(self._ids.choices(_ID_LETTERS, k=22))
+        number = self._ids.getrandbits(_ID_BITS)
+        pairs = []
+        for _ in range(_ID_PAIRS_COUNT):
+            number, index = divmod(number, len(_ID_PAIRS))
+            pairs.append(_ID_PAIRS[index])
+        return "".join(pairs)
 
     # Events: nothing is built when nobody listens.
 
