@@ -143,6 +143,12 @@ class Account:
             leg.isolated_wallet += money(opened / self.settings_of(leg.symbol).leverage)
         return realized
 
+    def adjust(self, balance: Decimal, now_ms: int) -> None:
+        """Set the wallet past all rules; the difference is a transfer, so that income still adds up."""
+        self.ledger.append(Income("", "TRANSFER", balance - self.wallet, now_ms))
+        self.wallet = balance
+        self.updated_ms = now_ms
+
     def record(self, symbol: str, kind: str, amount: Decimal, now_ms: int) -> None:
         """Change the wallet for a reason other than a fill."""
         self.wallet += amount

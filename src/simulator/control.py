@@ -90,7 +90,7 @@ def set_account(exchange: Exchange, body: Body) -> Row:
     if "dualSidePosition" in body:
         account.is_hedge_mode = bool(body["dualSidePosition"])
     if "balance" in body:
-        account.wallet = read_number(body, "balance")
+        account.adjust(read_number(body, "balance"), exchange.venue.now_ms())
         exchange.venue.tell_account(account, None, "ADJUSTMENT")
     return {"dualSidePosition": account.is_hedge_mode, "balance": plain(account.wallet)}
 

@@ -162,6 +162,7 @@ class Exchange:
         """Move the last price, and the mark price with it unless it is given; fill and fire what that reaches."""
         market = self.venue.market(symbol)
         self._pass_time()
+        self.risk.funding.settle_due()  # an hour that has struck counts at the price before
         price = market.instrument.to_tick(last)
         market.move(price, price if mark is None else mark, self.venue.now_ms())
         self.venue.data.note_prices(symbol)

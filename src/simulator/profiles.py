@@ -55,6 +55,8 @@ class Switches:
     # Point 15: the single query answered -2013 for orders that were open, while the lists showed them.
     algo_query_is_blind: bool = False
     leverage_bracket_always_list: bool = False  # point 14: with ``symbol`` documented as an object
+    # Whether POST marginType is followed by an ACCOUNT_UPDATE with ``m`` MARGIN_TYPE_CHANGE, which §10.4 only names.
+    margin_type_change_is_told: bool = True
     # How long a liquidation takes, with -2023 on new orders meanwhile, and whether it ends waiting conditional orders,
     # which bind no margin: nowhere stated.
     liquidation_lasts_ms: int = 0

@@ -175,7 +175,7 @@ def trading_status(call: Call) -> object:
     symbols = [symbol] if symbol else sorted(call.account.touched_symbols())
     indicators = {name: [_indicator(kind, bound) for kind, bound in _INDICATORS] for name in symbols}
     if symbol is None:
-        indicators["ACCOUNT"] = [_indicator("TMV", "10")]
+        indicators["ACCOUNT"] = [_indicator("TMV", "10") | {"value": 0}]  # a count, where the others are ratios
     return {"indicators": indicators, "updateTime": call.venue.now_ms()}
 
 

@@ -60,6 +60,9 @@ def set_margin_type(call: Call) -> object:
     if any(leg.amount for leg in account.legs(symbol)):
         raise refusal(Code.MARGIN_TYPE_POSITION)
     settings.margin_type = margin_type
+    if call.venue.switches.margin_type_change_is_told:
+        for leg in account.legs(symbol):
+            call.venue.tell_account(account, leg, BalanceChange("MARGIN_TYPE_CHANGE"))
     return success()
 
 

@@ -98,6 +98,22 @@ def test_a_clock_that_jumps_settles_what_it_passed_and_nothing_twice() -> None:
     assert len(desk.exchange.account.ledger) == 3 + HOURS_MAX
 
 
+def test_a_price_move_after_the_hour_comes_too_late() -> None:
+    """The hour that has struck counts at the mark price before."""
+    desk = Desk()
+    desk.market("BUY", "0.100")
+    desk.now_ms = NEXT_HOUR + 1
+    desk.price("61000")
+    assert [amount for _, amount, _ in incomes(desk, "FUNDING_FEE")] == ["-0.60000000"]
+
+
+def test_a_balance_that_is_set_is_a_transfer() -> None:
+    """Income still adds up."""
+    desk = Desk()
+    control(desk, "account", balance="12000")
+    assert incomes(desk, "TRANSFER") == [("", "2000.00000000", START_MS)]
+
+
 def test_a_tiny_position_pays_nothing_below_the_last_digit() -> None:
     """No income row of zero."""
     desk = Desk()

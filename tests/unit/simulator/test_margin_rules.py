@@ -207,6 +207,15 @@ class TestModes:
         assert desk.send("POST", MULTI_ASSETS, multiAssetsMargin="true").code == -4172
         assert isolated_desk().send("POST", MULTI_ASSETS, multiAssetsMargin="true").code == -4167
 
+    @pytest.mark.parametrize("is_told", [True, False])
+    def test_a_new_margin_type_may_be_told(self, *, is_told: bool) -> None:
+        """ACCOUNT_UPDATE with the flat leg in its new type, or silence: nowhere stated, hence a switch."""
+        desk = Desk(switches=Switches(margin_type_change_is_told=is_told))
+        desk.listen()
+        desk.send("POST", MARGIN_TYPE, symbol="BTCUSDT", marginType="ISOLATED")
+        told = [(event["a"]["m"], event["a"]["P"][0]["mt"]) for event in desk.events]
+        assert told == ([("MARGIN_TYPE_CHANGE", "isolated")] if is_told else [])
+
     def test_fee_burn(self) -> None:
         """A flag, no more: there is no BNB here."""
         desk = Desk()
