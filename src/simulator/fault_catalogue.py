@@ -36,6 +36,7 @@ class FaultName(StrEnum):
     MAINTENANCE = "maintenance"
     ORDER_DENIED = "order_denied"
     STALE_READS = "stale_reads"
+    EMPTY_ANSWER = "empty_answer"
     ORDER_SHRUNK = "order_shrunk"
     # Streams.
     STREAM_DROP = "stream_drop"
@@ -45,6 +46,7 @@ class FaultName(StrEnum):
     STREAM_DUPLICATE = "stream_duplicate"
     STREAM_REORDER = "stream_reorder"
     STREAM_DELAY = "stream_delay"
+    STREAM_UNKNOWN = "stream_unknown"
     LISTEN_KEY_EXPIRED = "listen_key_expired"
     # The venue acts.
     BANNED = "banned"
@@ -145,6 +147,9 @@ _ALL = (
         method="GET",
         times=FOR_EVER,
     ),
+    FaultSpec(
+        _N.EMPTY_ANSWER, _REQUEST, "A query is answered 200 with an empty list, whatever there is.", method="GET"
+    ),
     FaultSpec(_N.ORDER_SHRUNK, _REQUEST, "The exchange makes an order smaller than was asked.", ("percent",), "POST"),
     FaultSpec(_N.STREAM_DROP, _ACT, "All stream sockets are closed."),
     FaultSpec(_N.STREAM_MUTE, _ACT, "Sockets stay open and silent; what happens meanwhile is lost. Stands."),
@@ -153,6 +158,12 @@ _ALL = (
     FaultSpec(_N.STREAM_DUPLICATE, _EVENT, "Private events arrive twice.", ("event",)),
     FaultSpec(_N.STREAM_REORDER, _EVENT, "A private event arrives after the one that follows it.", ("event",)),
     FaultSpec(_N.STREAM_DELAY, _EVENT, "Private events arrive late.", ("event", "delay_ms")),
+    FaultSpec(
+        _N.STREAM_UNKNOWN,
+        _EVENT,
+        "An event of a type nobody knows comes first, and the event has a field nobody knows.",
+        ("event",),
+    ),
     FaultSpec(_N.LISTEN_KEY_EXPIRED, _ACT, "The listen key ends now: one last event, then an open and silent socket."),
     FaultSpec(
         _N.BANNED, _ACT, "418 on everything from an address; two minutes, doubling up to three days.", ("address",)

@@ -38,6 +38,9 @@ class EventGate:
                 self._agenda.plan(self._clock.steady_ms() + _HOLD_MS, self._release)
             case FaultName.STREAM_DELAY:
                 self._agenda.plan(self._clock.steady_ms() + fault.delay_ms, lambda: self._publish(api_key, event))
+            case FaultName.STREAM_UNKNOWN:
+                self._send(api_key, {"e": "NEWS_OF_NEXT_YEAR", "E": event["E"], "x": {"y": [1, None]}})
+                self._send(api_key, {**event, "zz": {"new": True}})
             case _:  # STREAM_LOSE
                 pass
 

@@ -64,6 +64,8 @@ class RequestFaults:
         match fault.name:
             case FaultName.REQUEST_LOST:
                 return HttpAnswer(0, b"", is_dropped=True)
+            case FaultName.EMPTY_ANSWER:
+                return replace(self._desk.run(request, params), status=200, body=b"[]")
             case FaultName.FIREWALL:
                 return page_of(403, "Forbidden")
             case FaultName.LATE_REQUEST:

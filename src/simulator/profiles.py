@@ -47,6 +47,8 @@ class Switches:
     refusals_before_ban: int = 10
     # Order counts on refused orders are "not guaranteed" (§7.2).
     order_headers_on_refusal: bool = False
+    recv_window_max_ms: int = 0  # point 2: the largest recvWindow, -1130 beyond; 0: none is known
+    accepts_decoded_signatures: bool = False  # point 3: signed before percent-encoding, sent after it
     maintenance_status: int = 503  # HTTP status of -1016: nowhere stated
     ed25519_on_rest: bool = True  # point 4: clients sign REST so, the documents are silent
     status_503_code: int = -1000  # point 5

@@ -151,7 +151,7 @@ class WsApi:
         """Log on, with an Ed25519 key alone; an account without one is -2015."""
         params = Params(request.params)
         account = authenticate(self._exchange.venue.accounts, {"x-mbx-apikey": params.text("apiKey")})
-        check_time(params, now_ms)
+        check_time(params, now_ms, self._exchange.switches)
         signature = params.text("signature")
         if not any(is_ed25519_signed(account, text, signature) for text in _signed_texts(request.params)):
             raise refusal(Code.SIGNATURE if account.ed25519_key else Code.KEY_REJECTED)

@@ -73,8 +73,7 @@ class Dispatcher:
             return route.handler(Call(self._venue, self._trading, self._algos, params)), None
         caller = authenticate(self._venue.accounts, request.headers)
         if route.security is Security.SIGNED:
-            accepts_ed25519 = self._venue.switches.ed25519_on_rest
-            check_signature(caller, params, request.raw_query, request.body, now_ms, accepts_ed25519=accepts_ed25519)
+            check_signature(caller, params, request.raw_query, request.body, now_ms, self._venue.switches)
         if route.counts_as_order:
             self._limits.charge_orders(caller.api_key, now_ms, route.ten_second_cost)
         shown = caller if view is None else view(caller)

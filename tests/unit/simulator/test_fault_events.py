@@ -79,3 +79,12 @@ def test_mute_is_lifted_like_any_other() -> None:
         assert desk.exchange.faults.rows() == []
         desk.market("BUY", "0.010")
         assert desk.told() == FILL
+
+
+def test_events_may_be_of_another_year() -> None:
+    """An unknown type and an unknown field: neither may disturb a client."""
+    desk = _listening()
+    cause(desk, "stream_unknown", event="TRADE_LITE")
+    desk.market("BUY", "0.010")
+    assert desk.events[1]["zz"] == {"new": True}
+    assert desk.told() == ["NEWS_OF_NEXT_YEAR", *FILL]

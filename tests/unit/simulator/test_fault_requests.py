@@ -182,3 +182,12 @@ def test_catalogue_describes_every_fault() -> None:
     for spec in CATALOGUE.values():
         assert spec.description.endswith(".")
         assert spec.row()["kind"] in {"request", "event", "act"}
+
+
+def test_query_may_come_back_empty() -> None:
+    """As if flat, though it is not: the reading that closed positions only in people's books."""
+    desk = Desk()
+    desk.market("BUY", "0.010")
+    cause(desk, "empty_answer", path="/fapi/v3/positionRisk")
+    assert desk.send("GET", "/fapi/v3/positionRisk").json == []
+    assert desk.send("GET", "/fapi/v3/positionRisk").json[0]["positionAmt"] == "0.010"
