@@ -1,5 +1,6 @@
 """Faults on purpose: those that wait, what they wait for, and how they are lifted again."""
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -74,9 +75,24 @@ def is_overload_exempt(method: str, params: Params) -> bool:
     """Tell what overload protection lets through (``binance-usdm.md §8``): whatever closes, and cancels."""
     if method != "POST":
         return True
+    if params.has("batchOrders"):
+        return all(_is_closing(element) for element in _elements(params))
+    return _is_closing(params)
+
+
+def _elements(params: Params) -> list[Params]:
+    """Give the orders of a batch; none that can be read means none that closes."""
+    try:
+        found = json.loads(params.text("batchOrders"), parse_float=str)
+        return [Params({name: str(value) for name, value in element.items()}) for element in found]
+    except (ValueError, AttributeError, TypeError):
+        return [Params({})]
+
+
+def _is_closing(params: Params) -> bool:
     leg, side = params.text("positionSide", "BOTH"), params.text("side", "")
-    is_closing = params.text("closePosition", "") == "true"
-    is_reducing = leg == "BOTH" and params.text("reduceOnly", "") == "true"
+    is_closing = params.text("closePosition", "").lower() == "true"
+    is_reducing = leg == "BOTH" and params.text("reduceOnly", "").lower() == "true"
     return is_closing or is_reducing or (leg, side) in {("LONG", "SELL"), ("SHORT", "BUY")}
 
 

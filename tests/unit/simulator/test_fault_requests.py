@@ -191,3 +191,19 @@ def test_query_may_come_back_empty() -> None:
     cause(desk, "empty_answer", path="/fapi/v3/positionRisk")
     assert desk.send("GET", "/fapi/v3/positionRisk").json == []
     assert desk.send("GET", "/fapi/v3/positionRisk").json[0]["positionAmt"] == "0.010"
+
+
+@pytest.mark.parametrize(
+    ("batch", "is_let_through"),
+    [
+        ([{"side": "SELL", "reduceOnly": True}, {"side": "SELL", "reduceOnly": "true"}], True),
+        ([{"side": "SELL", "reduceOnly": "true"}, {"side": "BUY"}], False),
+        ("nonsense", False),
+    ],
+)
+def test_overload_spares_a_batch_that_only_closes(batch: object, is_let_through: bool) -> None:
+    """One order that opens is enough to shed all of it."""
+    desk = Desk()
+    cause(desk, "overloaded")
+    reply = desk.send("POST", "/fapi/v1/batchOrders", batchOrders=json.dumps(batch))
+    assert (reply.status != 503) is is_let_through

@@ -97,3 +97,12 @@ def test_server_plays_the_story_again_after_a_reset() -> None:
                 assert time.monotonic() < deadline
             running.set_price("BTCUSDT", "20000")
             running.reset()
+
+
+def test_program_plays_a_story_and_lets_time_pass() -> None:
+    """The same from Python, for whoever runs a simulator inside a program."""
+    with start_in_thread(SimulatorConfig(prices="frozen")) as running:
+        running.play('{"at_ms": 0, "fault": "delay"}', '{"at_ms": 60000, "symbol": "BTCUSDT", "price": "50000"}')
+        assert running.lift_faults() == 1
+        running.advance(60_000)
+        assert str(running.exchange.venue.markets["BTCUSDT"].last) == "50000.00"
