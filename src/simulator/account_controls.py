@@ -18,6 +18,12 @@ def set_funding(exchange: Exchange, body: Body) -> Row:
     return {"rates": {symbol: padded(rate, 8) for symbol, rate in sorted(venue.data.funding_rates.items())}}
 
 
+def delist(exchange: Exchange, body: Body) -> Row:
+    """End the contract of a ``symbol``."""
+    exchange.delist(str(body.get("symbol")))
+    return {}
+
+
 def transfer(exchange: Exchange, body: Body) -> Row:
     """Move money into the wallet, or out of it with a negative ``amount``."""
     account, venue = exchange.account, exchange.venue

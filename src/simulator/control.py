@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 
 from . import messages
-from .account_controls import set_funding, transfer
+from .account_controls import delist, set_funding, transfer
 from .answers import HttpAnswer
 from .decimals import plain
 from .errors import ExchangeError
@@ -106,6 +106,7 @@ _ACTIONS: dict[str, Callable[[Exchange, Body], Row]] = {
     "account": set_account,
     "funding": set_funding,
     "transfer": transfer,
+    "delist": delist,
 }
 ACTION_NAMES = frozenset(_ACTIONS)
 

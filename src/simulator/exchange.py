@@ -237,6 +237,11 @@ class Exchange:
         if self.venue.flattened:
             self.algos.settle()
 
+    def delist(self, symbol: str) -> None:
+        """Let a contract end."""
+        self.risk.delist(symbol)
+        self._after_change()
+
     def settle_funding(self) -> None:
         """Let the funding hour strike now."""
         self.risk.funding.settle(self.venue.now_ms())

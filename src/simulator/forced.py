@@ -1,4 +1,4 @@
-"""Orders nobody sent: liquidation and deleveraging (``binance-usdm.md §10.3``).
+"""Orders nobody sent: liquidation, deleveraging, delisting (``binance-usdm.md §10.3``).
 
 What the book gives at the limit price is a TRADE like any other. What it does not give is taken over at that price by
 the insurance fund or by the traders on the other side: CALCULATED, without a commission.
@@ -17,6 +17,7 @@ from .venue import Venue
 
 LIQUIDATION_PREFIX = "autoclose-"
 ADL_CLIENT_ID = "adl_autoclose"
+SETTLEMENT_PREFIX = "settlement_autoclose-"
 
 
 class ForcedOrders:
@@ -29,9 +30,10 @@ class ForcedOrders:
 
     def open_liquidation(self, account: Account, leg: Position, price: Decimal) -> Order:
         """Announce the order that is to close a leg at no worse than a price."""
-        self._count += 1
-        client_id = f"{LIQUIDATION_PREFIX}{self._venue.now_ms()}{self._count:06d}"
-        return self._open(account, leg, abs(leg.amount), price, client_id, "LIQUIDATION", "IOC")
+        client_id = self._numbered(LIQUIDATION_PREFIX)
+        order = self._open(account, leg, abs(leg.amount), price, client_id, "LIQUIDATION", "IOC")
+        account.forced_orders.append(order)
+        return order
 
     def liquidate(self, account: Account, order: Order) -> None:
         """Close with what the book gives, and hand over the rest."""
@@ -58,8 +60,19 @@ class ForcedOrders:
     def deleverage(self, account: Account, leg: Position, quantity: Decimal, price: Decimal) -> Order:
         """Close a part of a leg against somebody's liquidation."""
         order = self._open(account, leg, quantity, ZERO, ADL_CLIENT_ID, "MARKET", "GTC")
+        account.forced_orders.append(order)
         self._take_over(account, order, price)
         return order
+
+    def settle(self, account: Account, leg: Position, price: Decimal) -> None:
+        """Close a leg because its contract ends."""
+        client_id = self._numbered(SETTLEMENT_PREFIX)
+        order = self._open(account, leg, abs(leg.amount), ZERO, client_id, "MARKET", "GTC")
+        self._take_over(account, order, price)
+
+    def _numbered(self, prefix: str) -> str:
+        self._count += 1
+        return f"{prefix}{self._venue.now_ms()}{self._count:06d}"
 
     def _open(
         self, account: Account, leg: Position, quantity: Decimal, price: Decimal, client_id: str, kind: str, force: str
@@ -86,7 +99,6 @@ class ForcedOrders:
             sequence=self._venue.next_sequence(),
         )
         account.orders.add(order)
-        account.forced_orders.append(order)
         self._venue.tell_order(account, order, "NEW")
         return order
 

@@ -46,6 +46,7 @@ class ExpiryReason(StrEnum):
     IOC_SELF_TRADE = "3"
     REDUCE_ONLY = "4"
     LIQUIDATION = "5"
+    DELISTED = "7"
     MARKET_REST = "9"
 
 

@@ -1,5 +1,6 @@
 """The risk desk: after every change, funding that is due, margin calls, liquidation, and what insurance must cover."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 from .accounts import Account
@@ -9,7 +10,7 @@ from .errors import Code, refusal
 from .forced import ForcedOrders
 from .funding import Funding
 from .liquidation import Group, Liquidator, groups
-from .orders import Order
+from .orders import AlgoStatus, ExpiryReason, Order, Status
 from .trading import Trading
 from .venue import Venue
 
@@ -23,6 +24,7 @@ class RiskDesk:
 
     def __init__(self, venue: Venue, trading: Trading, algos: AlgoService) -> None:
         self._venue = venue
+        self._trading = trading
         self._algos = algos
         self._forced = ForcedOrders(venue, trading)
         self._liquidator = Liquidator(venue, trading, algos, self._forced)
@@ -55,6 +57,18 @@ class RiskDesk:
         """Liquidate the legs of a symbol at will."""
         if self._liquidator.seize(account, symbol):
             self._algos.settle()
+
+    def delist(self, symbol: str) -> None:
+        """End a contract: orders expire (``er`` 7), legs are closed at the mark price, the status becomes SETTLING."""
+        rules = self._venue.rules(symbol)
+        for account in self._venue.accounts.values():
+            for order in account.orders.open_orders(symbol):
+                self._trading.end(account, order, Status.EXPIRED, ExpiryReason.DELISTED)
+            for leg in [leg for leg in account.open_positions() if leg.symbol == symbol]:
+                self._forced.settle(account, leg, rules.to_tick(self._venue.mark(symbol)))
+            for algo in account.live_algos(symbol):
+                self._algos.end_by_venue(account, algo, AlgoStatus.EXPIRED)
+        self._venue.change_rules(replace(rules, status="SETTLING"))
 
     def deleverage(
         self, account: Account, symbol: str, position_side: str, quantity: Decimal | None, price: Decimal | None

@@ -53,6 +53,7 @@ PATHS: dict[str, tuple[str, dict[str, str]]] = {
     "positionRisk_v3": ("/fapi/v3/positionRisk", {"symbol": "BTCUSDT"}),
     "positionSide_dual": ("/fapi/v1/positionSide/dual", {}),
     "rateLimit_order": ("/fapi/v1/rateLimit/order", {}),
+    "symbolAdlRisk": ("/fapi/v1/symbolAdlRisk", {"symbol": "BTCUSDT"}),
     "symbolConfig": ("/fapi/v1/symbolConfig", {"symbol": "BTCUSDT"}),
 }
 

@@ -169,6 +169,17 @@ def adl_quantiles(call: Call) -> object:
     return rows
 
 
+def adl_risk(call: Call) -> object:
+    """Tell everybody how likely deleveraging is on a symbol; here the insurance fund never runs dry."""
+    symbol, now_ms = _symbol(call), call.venue.now_ms()
+    rows = [
+        {"symbol": rules.symbol, "adlRisk": "low", "updateTime": now_ms}
+        for rules in call.venue.instruments.values()
+        if rules.is_trading and symbol in {None, rules.symbol}
+    ]
+    return rows[0] if symbol is not None and rows else rows
+
+
 def trading_status(call: Call) -> object:
     """Tell where the account stands with the quantitative rules: never locked."""
     symbol = _symbol(call)
@@ -189,6 +200,7 @@ ROUTES: Routes = {
     ("GET", "/fapi/v1/forceOrders"): Route(force_orders, Security.SIGNED, costs_by_symbol(20, 50)),
     ("GET", "/fapi/v1/positionMargin/history"): Route(margin_moves, Security.SIGNED, costs(1)),
     ("GET", "/fapi/v1/leverageBracket"): Route(leverage_bracket, Security.SIGNED, costs(1)),
+    ("GET", "/fapi/v1/symbolAdlRisk"): Route(adl_risk, Security.NONE, costs(1)),
     ("GET", "/fapi/v1/adlQuantile"): Route(adl_quantiles, Security.SIGNED, costs(5)),
     ("GET", "/fapi/v1/apiTradingStatus"): Route(trading_status, Security.SIGNED, costs_by_symbol(1, 10)),
 }

@@ -238,3 +238,26 @@ class TestDeleveraging:
         }  # fmt: skip
         assert desk.exchange.account.wallet - wallet == Decimal(body["rp"]) == Decimal("40.00000000")
         assert desk.told() == ["ORDER NEW NEW", "ACCOUNT_UPDATE", "ORDER CALCULATED FILLED"]
+
+
+class TestDelisting:
+    """A contract ends."""
+
+    def test_orders_expire_and_the_leg_is_closed_at_the_mark(self) -> None:
+        """``er`` 7, ``settlement_autoclose-``, CALCULATED; nothing new can be opened, and forceOrders knows nothing."""
+        desk = Desk()
+        desk.market("BUY", "0.100")
+        desk.limit("BUY", "0.010", "59000.0")
+        desk.close_all_at("SELL", "STOP_MARKET", "58000")
+        desk.algo("BUY", "STOP_MARKET", "62000", quantity="0.010")
+        desk.price("60500", mark="60400")
+        desk.listen()
+        desk.exchange.delist("BTCUSDT")
+        bodies = [event["o"] for event in desk.events if event["e"] == "ORDER_TRADE_UPDATE"]
+        assert [(body["x"], body["er"]) for body in bodies] == [("EXPIRED", "7"), ("NEW", "0"), ("CALCULATED", "0")]
+        assert bodies[-1]["c"].startswith("settlement_autoclose-")
+        assert bodies[-1]["L"] == "60400"
+        assert desk.is_flat
+        assert desk.send("GET", "/fapi/v1/openAlgoOrders").json == []
+        assert desk.send("GET", "/fapi/v1/forceOrders").json == []
+        assert desk.market("BUY", "0.100").code == -4140

@@ -251,6 +251,13 @@ class TestDeleveragingQueue:
         ]
         assert desk.send("GET", "/fapi/v1/adlQuantile", symbol="ETHUSDT").json == []
 
+    def test_the_risk_of_symbols_is_public(self) -> None:
+        """One row with a symbol, those of all trading symbols without."""
+        desk = Desk()
+        assert desk.public("/fapi/v1/symbolAdlRisk", "symbol=BTCUSDT").json["adlRisk"] == "low"
+        trading = [rules for rules in desk.exchange.venue.instruments.values() if rules.is_trading]
+        assert len(desk.public("/fapi/v1/symbolAdlRisk").json) == len(trading)
+
     def test_hedge_mode(self) -> None:
         """Per leg, with the sign that both stand side by side."""
         desk = Desk()
