@@ -16,9 +16,13 @@ Send = Callable[[str], None]
 Close = Callable[[], None]
 
 
+# Made once: ``json.dumps`` with separators makes an encoder for every message.
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+
+
 def dump(row: object) -> str:
     """Write a message as compact JSON."""
-    return json.dumps(row, separators=(",", ":"))
+    return _encode(row)
 
 
 @dataclass(slots=True, eq=False)
