@@ -15,6 +15,7 @@ from .messages import Row
 from .overview import state
 from .page import page_file
 from .page.view import view
+from .signatures import check_public_key
 from .streams import dump
 
 __all__ = ["handle_control", "make_fault", "perform", "place_by_hand", "set_account", "state"]
@@ -85,8 +86,10 @@ def _clock(exchange: Exchange, body: Body) -> Row:
 
 
 def set_account(exchange: Exchange, body: Body) -> Row:
-    """Change the account past all rules: ``dualSidePosition``, ``balance``."""
+    """Change the account past all rules: ``dualSidePosition``, ``balance``, ``ed25519PublicKey`` (PEM)."""
     account = exchange.account
+    if "ed25519PublicKey" in body:
+        account.ed25519_key = check_public_key(str(body["ed25519PublicKey"]))
     if "dualSidePosition" in body:
         account.is_hedge_mode = bool(body["dualSidePosition"])
     if "balance" in body:

@@ -19,7 +19,7 @@ from .streams import StreamHub
 from .tape import Book, Tape
 
 # The reference does not list ``trade``; clients of the venue look for it beside the book.
-_PUBLIC = frozenset({"bookTicker", "depth", "trade"})
+_PUBLIC = frozenset({"bookTicker", "depth", "rpiDepth", "trade"})
 _KIND = re.compile(r"(depth)(5|10|20)?|([a-zA-Z]+)")
 _SPEEDS = {"@100ms": 100, "@250ms": 250, "@500ms": 500, "@1s": 1000}
 
@@ -218,6 +218,8 @@ _ONE_MARKET: dict[str, Callable[[MarketData, StreamName, int], Poll]] = {
     "aggTrade": lambda data, name, _: _Aggregates(data.tape(name.symbol)),
     "bookTicker": lambda data, name, _: _BookTicker(data.tape(name.symbol)),
     "depth": _depth_source,
+    # Nobody offers hidden orders here, so this book is the ordinary one.
+    "rpiDepth": _depth_source,
     "kline": lambda data, name, now_ms: _Paced(250, _Kline(data.tape(name.symbol), name.interval, now_ms)),
     "markPrice": _mark_source,
     "ticker": _ticker_source,

@@ -128,7 +128,7 @@ def _run(sim: RunningSimulator, story: Callable[[Any], Awaitable[None]], *, stre
         exchange = (ccxt.pro if streams else ccxt.async_support).binanceusdm(options(sim))
         if streams:
             exchange.urls["api"]["ws"]["linear"] = f"{sim.stream_url}/ws"
-            exchange.urls["api"]["ws"]["ws-api"]["linear"] = f"{sim.stream_url}/ws-fapi/v1"
+            exchange.urls["api"]["ws"]["ws-api"]["linear"] = sim.ws_api_url
         try:
             async with asyncio.timeout(3 * WAIT_S):
                 await story(exchange)

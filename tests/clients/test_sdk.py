@@ -49,7 +49,7 @@ def sdk(sim: RunningSimulator) -> Any:
     keys: dict[str, Any] = {"api_key": sim.api_key, "api_secret": sim.api_secret}
     return DerivativesTradingUsdsFutures(
         ConfigurationRestAPI(**keys, base_path=sim.rest_url, timeout=10_000, retries=0),
-        ConfigurationWebSocketAPI(**keys, stream_url=f"{sim.stream_url}/ws-fapi/v1"),
+        ConfigurationWebSocketAPI(**keys, stream_url=sim.ws_api_url),
         ConfigurationWebSocketStreams(stream_url=sim.stream_url),
     )
 
@@ -177,7 +177,7 @@ def test_ed25519_keys_sign_rest(fresh: RunningSimulator) -> None:
 
 
 def _register(sim: RunningSimulator) -> None:
-    sim.exchange.account.ed25519_key = PRIVATE_KEY.public_key().export_key(format="PEM")
+    sim.set_account(ed25519PublicKey=PRIVATE_KEY.public_key().export_key(format="PEM"))
 
 
 def _run(story: Awaitable[None]) -> None:
@@ -306,7 +306,7 @@ def test_ws_api_with_ed25519(fresh: RunningSimulator) -> None:
     configuration = ConfigurationWebSocketAPI(
         api_key=fresh.api_key,
         private_key=PRIVATE_KEY.export_key(format="PEM"),
-        stream_url=f"{fresh.stream_url}/ws-fapi/v1",
+        stream_url=fresh.ws_api_url,
     )
 
     async def story() -> None:
