@@ -1,6 +1,7 @@
 """Normal orders over REST (``binance-usdm.md §3.2`` and ``§5``)."""
 
 from ..admission import admit
+from ..decimals import padded
 from ..errors import Code, refusal
 from ..filters import check_quantity
 from ..messages import (
@@ -12,11 +13,12 @@ from ..messages import (
     test_answer,
 )
 from ..modifying import Change, modify
-from ..orders import SIDES, Order
+from ..orders import CONDITIONAL_TYPES, SIDES, Order
 from .reading import (
     RESPONSE_TYPES,
     find_order,
     read_limit_price,
+    read_old_conditional,
     read_price_match,
     read_row_limit,
     read_span,
@@ -42,10 +44,16 @@ def place(call: Call) -> object:
 def place_test(call: Call) -> object:
     """Check an order as if it were placed; nothing is matched and nothing stays."""
     call.params.choice("newOrderRespType", RESPONSE_TYPES, Code.RESPONSE_TYPE, "ACK")
+    rules, now_ms = call.venue.rules(call.params.text("symbol")), call.venue.now_ms()
+    new_id = call.venue.generate_client_id()
+    if call.params.text("type") in CONDITIONAL_TYPES:
+        # This endpoint alone still takes them (§3.2, §4.1).
+        ticket, stop_price = read_old_conditional(call)
+        answer = test_answer(rules, ticket, ticket.quantity, ticket.client_order_id or new_id, now_ms)
+        return answer | {"stopPrice": padded(stop_price, rules.price_precision)}
     ticket = read_ticket(call)
     admitted = admit(call.venue, call.account, ticket)
-    client_id = ticket.client_order_id or call.venue.generate_client_id()
-    return test_answer(call.venue.rules(ticket.symbol), ticket, admitted.quantity, client_id, call.venue.now_ms())
+    return test_answer(rules, ticket, admitted.quantity, ticket.client_order_id or new_id, now_ms)
 
 
 def query(call: Call) -> object:

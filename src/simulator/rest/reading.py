@@ -5,9 +5,9 @@ from decimal import Decimal
 from ..admission import is_closing_side
 from ..decimals import ZERO
 from ..errors import Code, refusal
-from ..filters import check_price, check_price_band, check_quantity
+from ..filters import check_price, check_price_band, check_quantity, check_trigger_price
 from ..markets import Market
-from ..orders import CONDITIONAL_TYPES, SIDES, Order, OrderTicket
+from ..orders import CONDITIONAL_TYPES, LIMIT_ON_TRIGGER_TYPES, SIDES, Order, OrderTicket
 from ..params import Params
 from ..price_match import NO_MATCH, check_match, matched_price
 from .route import Call
@@ -55,6 +55,36 @@ def read_ticket(call: Call) -> OrderTicket:
         ticket.price = read_limit_price(call, market, side, ticket.price_match)
     check_symbol_status(call, ticket.symbol, side, ticket.position_side)
     return ticket
+
+
+def read_old_conditional(call: Call) -> tuple[OrderTicket, Decimal]:
+    """Read a conditional order in its old form, which only order/test still knows; give its stop price as well."""
+    params = call.params
+    market = call.venue.market(params.text("symbol"))
+    rules, order_type = market.instrument, params.text("type")
+    has_limit = order_type in LIMIT_ON_TRIGGER_TYPES
+    ticket = OrderTicket(
+        symbol=rules.symbol,
+        side=params.choice("side", SIDES, Code.SIDE),
+        order_type=order_type,
+        quantity=ZERO if params.flag("closePosition") else params.number("quantity"),
+        position_side=read_position_side(params),
+        reduce_only=read_reduce_only(params),
+        close_position=params.flag("closePosition"),
+        client_order_id=params.client_id("newClientOrderId"),
+        time_in_force=params.choice("timeInForce", TIMES_IN_FORCE, Code.TIME_IN_FORCE, "GTC"),
+    )
+    if not ticket.close_position:
+        check_quantity(rules, ticket.quantity, is_market=not has_limit)
+    if has_limit:
+        ticket.price = params.number("price")
+        check_price(rules, ticket.price)
+    if order_type == "TRAILING_STOP_MARKET":
+        params.number("callbackRate")
+        return ticket, ZERO
+    stop_price = params.number("stopPrice")
+    check_trigger_price(rules, stop_price)
+    return ticket, stop_price
 
 
 def read_limit_price(call: Call, market: Market, side: str, price_match: str) -> Decimal:
