@@ -15,7 +15,6 @@ from bracketeer.simulator.profiles import Switches
 from bracketeer.simulator.signatures import check_public_key
 from bracketeer.simulator.ws_api import WsApi
 from tests.unit.simulator.desk import KEY, ORDER, SECRET, Desk, decode
-from tests.unit.simulator.test_market_streams import FIXTURES
 
 PRIVATE_KEY = ECC.construct(curve="Ed25519", seed=bytes(range(32)))
 PUBLIC_KEY = PRIVATE_KEY.public_key().export_key(format="PEM")
@@ -284,33 +283,3 @@ def test_faults_of_rest_meet_the_socket() -> None:
     desk.exchange.fault(Fault(name=FaultName.STATUS_503, path=ORDER))
     answer = line.say(text)
     assert (answer["status"], answer["error"]["msg"]) == (503, "Service Unavailable.")
-
-
-@pytest.mark.parametrize(
-    ("fixture", "method", "params"),
-    [
-        ("order_place", "order.place", {**LIMIT, "timeInForce": "GTC"}),
-        ("account_balance", "account.balance", {}),
-        ("v2_account_balance", "v2/account.balance", {}),
-        ("account_position", "account.position", {}),
-        ("v2_account_position", "v2/account.position", {}),
-        ("ticker_price", "ticker.price", {"symbol": "BTCUSDT"}),
-        ("ticker_book", "ticker.book", {"symbol": "BTCUSDT"}),
-        ("userDataStream_start", "userDataStream.start", {}),
-        ("userDataStream_stop", "userDataStream.stop", {}),
-    ],
-)
-def test_envelopes_have_the_recorded_shape(fixture: str, method: str, params: dict[str, object]) -> None:
-    """Same fields and JSON types."""
-    desk = Desk()
-    desk.market("BUY", "0.010")
-    recorded = json.loads((FIXTURES / f"wsapi_{fixture}__official_docs.json").read_text())
-    answer = Line(desk).ask(method, **params)
-    assert set(answer) == set(recorded)
-    ours, theirs = answer["result"], recorded["result"]
-    if isinstance(theirs, list):
-        ours, theirs = ours[0], theirs[0]
-    assert {name: type(ours[name]) for name in theirs} == {name: type(value) for name, value in theirs.items()}
-    assert {name: type(value) for name, value in answer["rateLimits"][0].items()} == {
-        name: type(value) for name, value in recorded["rateLimits"][0].items()
-    }
