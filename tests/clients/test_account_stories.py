@@ -1,5 +1,6 @@
 """Margin, income and modes as ccxt and the official SDK ask for them, unmodified."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -44,12 +45,30 @@ def test_ccxt_account_story(fresh: RunningSimulator) -> None:
     assert exchange.fetch_position_mode()["hedged"] is True
 
 
+class _Models:
+    """The SDK's REST interface; an answer that does not fit its model comes as a bare dict, which fails."""
+
+    def __init__(self, sim: RunningSimulator) -> None:
+        from binance_common.configuration import ConfigurationRestAPI
+        from binance_sdk_derivatives_trading_usds_futures.rest_api import DerivativesTradingUsdsFuturesRestAPI
+
+        keys: dict[str, Any] = {"api_key": sim.api_key, "api_secret": sim.api_secret}
+        settings = ConfigurationRestAPI(**keys, base_path=sim.rest_url, timeout=10_000, retries=0)
+        self._api: Any = DerivativesTradingUsdsFuturesRestAPI(settings)
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        def call(**params: object) -> Any:
+            answer = getattr(self._api, name)(**params).data()
+            assert not isinstance(answer, dict), f"{name} does not fit its model"
+            return answer
+
+        return call
+
+
 def test_sdk_account_story(fresh: RunningSimulator) -> None:
     """Every account answer fits the SDK's model, after margin moves, a liquidation and a deleveraging."""
     pytest.importorskip("binance_sdk_derivatives_trading_usds_futures", reason="the official SDK is not installed")
-    from tests.clients.test_sdk import Rest
-
-    rest = Rest(fresh)
+    rest = _Models(fresh)
     bitcoin, ether = {"symbol": "BTCUSDT"}, {"symbol": "ETHUSDT"}
     rest.change_margin_type(**ether, margin_type="ISOLATED")
     rest.new_order(**bitcoin, side="BUY", type="MARKET", quantity=0.1)
