@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 from .candles import Candle, next_open
-from .decimals import padded, plain, trimmed
+from .decimals import padded, plain
 from .depth import Level
 from .market_data import next_funding_ms
 from .markets import Market, TradePrint
@@ -90,33 +90,38 @@ def depth_event(tape: Tape, ids: tuple[int, int, int], sides: dict[str, list[Lev
 
 def kline_event(market: Market, interval: str, candle: Candle, now_ms: int) -> Row:
     """Write a candle; ``x`` tells that it is over."""
-    rules = market.instrument
+    symbol = market.instrument.symbol
+    body = {"s": symbol, **_candle_body(market, interval, candle, now_ms)}
+    return {"e": "kline", "E": now_ms, "s": symbol, "k": body, "st": 1}
+
+
+def continuous_kline_event(market: Market, interval: str, candle: Candle, now_ms: int) -> Row:
+    """Write a candle of a pair's contract; every contract here is perpetual."""
+    body = _candle_body(market, interval, candle, now_ms)
+    pair = market.instrument.symbol
+    return {"e": "continuous_kline", "E": now_ms, "ps": pair, "ct": "PERPETUAL", "k": body, "st": 1}
+
+
+def _candle_body(market: Market, interval: str, candle: Candle, now_ms: int) -> Row:
     end_ms = next_open(interval, candle.open_ms)
-    precision = rules.price_precision
+    precision = market.instrument.price_precision
     return {
-        "e": "kline",
-        "E": now_ms,
-        "s": rules.symbol,
-        "k": {
-            "t": candle.open_ms,
-            "T": end_ms - 1,
-            "s": rules.symbol,
-            "i": interval,
-            "f": candle.first_id,
-            "L": candle.last_id,
-            "o": padded(candle.open, precision),
-            "c": padded(candle.close, precision),
-            "h": padded(candle.high, precision),
-            "l": padded(candle.low, precision),
-            "v": plain(candle.volume),
-            "n": candle.trades,
-            "x": now_ms >= end_ms,
-            "q": plain(candle.quote),
-            "V": plain(candle.taker_volume),
-            "Q": plain(candle.taker_quote),
-            "B": "0",
-        },
-        "st": 1,
+        "t": candle.open_ms,
+        "T": end_ms - 1,
+        "i": interval,
+        "f": candle.first_id,
+        "L": candle.last_id,
+        "o": padded(candle.open, precision),
+        "c": padded(candle.close, precision),
+        "h": padded(candle.high, precision),
+        "l": padded(candle.low, precision),
+        "v": plain(candle.volume),
+        "n": candle.trades,
+        "x": now_ms >= end_ms,
+        "q": plain(candle.quote),
+        "V": plain(candle.taker_volume),
+        "Q": plain(candle.taker_quote),
+        "B": "0",
     }
 
 
@@ -196,8 +201,3 @@ def force_order_event(order: Row, now_ms: int) -> Row:
     shown = ("s", "S", "o", "f", "q", "p", "ap", "X", "l", "z", "T")
     body: Row = {name: order[name] for name in shown}
     return {"e": "forceOrder", "E": now_ms, "o": body | {"o": "LIMIT", "f": "IOC"}, "st": 1}
-
-
-def level_rows(levels: list[Level], precision: int) -> list[list[str]]:
-    """Write levels as the REST book does."""
-    return [[padded(price, precision), trimmed(quantity)] for price, quantity in levels]

@@ -4,56 +4,21 @@ Names and paths: ``binance-usdm.md §1.2``. Each stream that somebody listens to
 request, price move and tick; it remembers what it has told. A market nobody listens to costs nothing.
 """
 
-import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from decimal import Decimal
 
 from . import market_events as events
-from .candles import INTERVALS, open_of
+from .candles import Candle, open_of
 from .connections import Connection, dump
 from .depth import Level
 from .market_data import MarketData
 from .markets import Market
+from .messages import Row
+from .stream_names import StreamName, parse_name
 from .streams import StreamHub
 from .tape import Book, Tape
 
-# The reference does not list ``trade``; clients of the venue look for it beside the book.
-_PUBLIC = frozenset({"bookTicker", "depth", "rpiDepth", "trade"})
-_KIND = re.compile(r"(depth)(5|10|20)?|([a-zA-Z]+)")
 _SPEEDS = {"@100ms": 100, "@250ms": 250, "@500ms": 500, "@1s": 1000}
-
-
-@dataclass(frozen=True, slots=True)
-class StreamName:
-    """A stream name taken apart."""
-
-    symbol: str  # empty for all markets
-    kind: str
-    levels: int = 0
-    interval: str = ""
-    speed: str = ""
-
-    @property
-    def route(self) -> str:
-        return "public" if self.kind in _PUBLIC else "market"
-
-
-def parse_name(name: str) -> StreamName | None:
-    """Read a stream name; None when it is none, which the venue does not mind."""
-    head, _, tail = name.partition("@")
-    if head.startswith("!"):
-        speed = "" if tail in {"", "arr"} else "@" + tail.removeprefix("arr@")
-        return StreamName("", head[1:], speed=speed) if head[1:] in _ALL_MARKETS else None
-    kind, _, rest = tail.partition("@")
-    speed = "@" + rest if rest else ""
-    if kind.startswith("kline_"):
-        interval = kind.removeprefix("kline_")
-        return StreamName(head.upper(), "kline", interval=interval) if interval in INTERVALS else None
-    found = _KIND.fullmatch(kind)
-    if found is None or (found[1] or found[3]) not in _ONE_MARKET:
-        return None
-    return StreamName(head.upper(), found[1] or found[3], int(found[2] or 0), speed=speed)
 
 
 Poll = Callable[[int], Iterator[object]]
@@ -145,9 +110,16 @@ class _PartialDepth:
 
 
 class _Kline:
-    def __init__(self, tape: Tape, interval: str, now_ms: int) -> None:
+    def __init__(
+        self,
+        tape: Tape,
+        interval: str,
+        now_ms: int,
+        write: Callable[[Market, str, Candle, int], Row] = events.kline_event,
+    ) -> None:
         self._tape = tape
         self._interval = interval
+        self._write = write
         self._open_ms = open_of(interval, now_ms)
 
     def __call__(self, now_ms: int) -> Iterator[object]:
@@ -160,7 +132,7 @@ class _Kline:
 
     def _event(self, open_ms: int, now_ms: int) -> object:
         candle = self._tape.chart.candle(self._interval, open_ms, now_ms)
-        return events.kline_event(self._tape.market, self._interval, candle, now_ms)
+        return self._write(self._tape.market, self._interval, candle, now_ms)
 
 
 class _Paced:
@@ -221,6 +193,9 @@ _ONE_MARKET: dict[str, Callable[[MarketData, StreamName, int], Poll]] = {
     # Nobody offers hidden orders here, so this book is the ordinary one.
     "rpiDepth": _depth_source,
     "kline": lambda data, name, now_ms: _Paced(250, _Kline(data.tape(name.symbol), name.interval, now_ms)),
+    "continuousKline": lambda data, name, now_ms: _Paced(
+        250, _Kline(data.tape(name.symbol), name.interval, now_ms, events.continuous_kline_event)
+    ),
     "markPrice": _mark_source,
     "ticker": _ticker_source,
     "miniTicker": _ticker_source,

@@ -6,14 +6,15 @@ from typing import Any
 
 import pytest
 
-from bracketeer.simulator.market_streams import parse_name
+from bracketeer.simulator.stream_names import parse_name
 from tests.unit.simulator.desk import ORDER, Desk
 from tests.unit.simulator.test_connections import Client
 
 FIXTURES = Path(__file__).parents[4] / "shared" / "fixtures" / "ws"
 MARKET_STREAMS = [
-    "btcusdt@aggTrade", "btcusdt@kline_1m", "btcusdt@markPrice", "btcusdt@markPrice@1s",
-    "btcusdt@ticker", "btcusdt@miniTicker", "!markPrice@arr", "!markPrice@arr@1s", "!ticker@arr", "!miniTicker@arr",
+    "btcusdt@aggTrade", "btcusdt@kline_1m", "btcusdt_perpetual@continuousKline_1m", "btcusdt@markPrice",
+    "btcusdt@markPrice@1s", "btcusdt@ticker", "btcusdt@miniTicker",
+    "!markPrice@arr", "!markPrice@arr@1s", "!ticker@arr", "!miniTicker@arr",
 ]  # fmt: skip
 PUBLIC_STREAMS = [
     "btcusdt@bookTicker",
@@ -57,6 +58,7 @@ def events_of(client: Client) -> list[dict[str, Any]]:
         ("mainnet", "nope@trade", "/market/stream", False),
         ("mainnet", "btcusdt@nope", "/market/stream", False),
         ("mainnet", "btcusdt@kline_7m", "/market/stream", False),
+        ("mainnet", "btcusdt@nope_1m", "/market/stream", False),
         ("mainnet", "!nope@arr", "/market/stream", False),
         ("mainnet", "made-up", "/market/stream", False),
     ],
@@ -76,6 +78,7 @@ def test_streams_keep_to_their_paths(profile: str, name: str, path: str, hears: 
         ("btcusdt@aggTrade", "aggTrade__docs_st"),
         ("btcusdt@trade", "trade__docs"),
         ("btcusdt@kline_1m", "kline__open_docs"),
+        ("btcusdt_perpetual@continuousKline_1m", "continuous_kline__official_docs"),
         ("btcusdt@markPrice", "markPriceUpdate__docs_ap_field"),
         ("btcusdt@ticker", "24hrTicker__docs_with_st"),
         ("btcusdt@miniTicker", "24hrMiniTicker__official_docs"),
