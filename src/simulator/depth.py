@@ -73,7 +73,7 @@ class Ladder:
 
     def best(self) -> Level | None:
         """Give the best level of which something is left."""
-        return next(self.levels(), None)
+        return next(self.levels(), None) if self._taken else self._level(0)
 
     def at(self, price: Decimal) -> Decimal:
         """Give what is left at a price, nothing when it is no level."""

@@ -125,8 +125,10 @@ class Market:
 
     def best(self, side: str) -> Decimal | None:
         """Give the best price of one side, resting orders included."""
-        offer = next(self.offers_against(opposite(side)), None)
-        return None if offer is None else offer[0]
+        level, queue = self.ladders[side].best(), self.resting[side].best()
+        if queue is None:
+            return None if level is None else level[0]
+        return queue.price if level is None or is_better(side, queue.price, level[0]) else level[0]
 
     def depth(self, side: str, limit: int) -> list[Level]:
         """Give the visible levels of one side, best price first."""
