@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 PYTEST_ARGS ?= -n 2
 
-.PHONY: demo test check setup clean
+.PHONY: demo test check bench-sim setup clean
 
 demo: $(READY) ## the whole story on the embedded simulated exchange, no keys
 	@$(BIN)/bracketeer demo
@@ -19,6 +19,9 @@ check: $(READY) ## style, types, import contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+bench-sim: $(READY)  ## speed of the simulated exchange, in process and over loopback
+	@$(BIN)/python -m tests.bench.simulator
 
 setup: $(READY)
 

@@ -81,12 +81,23 @@ def sim(
         Literal["mainnet", "demo"], typer.Option("--profile", help="Whose habits it takes where the two differ.")
     ] = "mainnet",
     prices: Annotated[
-        str,
-        typer.Option("--prices", metavar="walk|frozen|sample|FILE", help="Seeded walk, by hand only, or candles."),
-    ] = "walk",
+        str | None,
+        typer.Option(
+            "--prices",
+            metavar="walk|frozen|sample|FILE",
+            help="Seeded walk (the default), by hand only (with --script), or candles.",
+        ),
+    ] = None,
+    script: Annotated[
+        Path | None,
+        typer.Option("--script", metavar="FILE", help="A story of prices and faults: JSON Lines with at_ms."),
+    ] = None,
     speed: Annotated[float, typer.Option("--speed", min=0.001, help="How much quicker recorded prices pass.")] = 1.0,
     latency_ms: Annotated[int, typer.Option("--latency-ms", min=0, help="Delay of each answer.")] = 0,
     bound_to_stdin: Annotated[bool, typer.Option("--bound-to-stdin", help="End when standard input ends.")] = False,
+    list_faults: Annotated[
+        bool, typer.Option("--list-faults", help="Show every way it can be made to fail, and stop.")
+    ] = False,
     as_json: JsonFlag = False,
 ) -> None:
     """Run a simulated exchange on this machine: REST and WebSocket, as the real one speaks.
@@ -95,8 +106,11 @@ def sim(
     README). These keys open nothing but this simulator, so here they may stand on the command line.
     """
     with speaking(as_json=as_json) as output:
-        from .sim import run_simulator
+        from .sim import run_simulator, show_faults
 
+        if list_faults:
+            show_faults(output)
+            return
         run_simulator(
             output,
             port=port,
@@ -108,6 +122,7 @@ def sim(
             speed=speed,
             latency_ms=latency_ms,
             bound_to_stdin=bound_to_stdin,
+            script=script,
         )
 
 

@@ -8,6 +8,8 @@ import sys
 import threading
 from pathlib import Path
 
+from rich.table import Table
+
 from ..core.errors import BracketeerError
 from .console import Output
 
@@ -23,25 +25,31 @@ def run_simulator(
     api_key: str | None,
     api_secret: str | None,
     profile: str,
-    prices: str,
+    prices: str | None,
     speed: float,
     latency_ms: int,
     bound_to_stdin: bool = False,
+    script: Path | None = None,
 ) -> None:
     """Run until Ctrl-C or SIGTERM; with `bound_to_stdin` also until standard input ends.
 
     Its ready line is JSON with or without `--json`: programs wait for it.
 
     Raises:
-        BracketeerError: `bad_prices` when the file is not there, `cannot_listen` when the port is taken.
+        BracketeerError: `bad_prices` or `bad_script` when the file is not there, `cannot_start` when it says
+            nonsense or the port is taken.
     """
     from ..simulator.server import SimulatorConfig, run
 
+    # A story tells its own prices: without a word about it, nothing else moves them.
+    prices = prices or ("frozen" if script else "walk")
     if prices not in NAMED_PATHS and not Path(prices).is_file():
         raise BracketeerError(
             "no such price file; give walk, frozen, sample or a file", code="bad_prices", prices=prices
         )
-    output.note("[dim]simulated exchange: prices, faults and books at /sim, Ctrl-C stops it[/dim]")
+    if script is not None and not script.is_file():
+        raise BracketeerError("no such script", code="bad_script", script=str(script))
+    output.note("[dim]simulated exchange: a page to watch it at /, controls at /sim, Ctrl-C stops it[/dim]")
     config = SimulatorConfig(
         port=port,
         seed=seed,
@@ -51,6 +59,7 @@ def run_simulator(
         prices=prices,
         speed=speed,
         latency_ms=latency_ms,
+        script=tuple(script.read_text(encoding="utf-8").splitlines()) if script else (),
     )
     if bound_to_stdin:
         threading.Thread(target=_stop_at_end_of_input, name="stdin", daemon=True).start()
@@ -65,3 +74,20 @@ def _stop_at_end_of_input() -> None:
     while os.read(sys.stdin.fileno(), _CHUNK):
         pass
     os.kill(os.getpid(), signal.SIGTERM)
+
+
+def show_faults(output: Output) -> None:
+    """Every way the simulator can be made to fail, for people or as JSON."""
+    from ..simulator.faults import CATALOGUE
+
+    if output.as_json:
+        output.document([spec.row() for spec in CATALOGUE.values()])
+        return
+    table = Table("fault", "meets", "what happens", "options", title="faults of the simulated exchange")
+    for spec in CATALOGUE.values():
+        table.add_row(spec.name.value, spec.kind.value, spec.description, ", ".join(spec.options))
+    output.show(table)
+    output.note(
+        "[dim]cause one: POST /sim/fault with fault, and method, path, symbol, match, times (-1: until lifted); "
+        "lift: POST /sim/lift with id or fault, or nothing for all[/dim]"
+    )

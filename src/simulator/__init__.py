@@ -5,6 +5,8 @@ out:
 
 - nouns: ``instruments`` (rules), ``orders``, ``positions``, ``accounts``, ``markets`` (prices, ladder, queues),
   ``profiles``
+- money: ``margin`` and ``brackets`` (what is bound), ``ledger`` (income), ``funding``, ``risk`` (margin calls) with
+  ``liquidation`` and ``forced`` (orders nobody sent)
 - decisions: ``filters`` and ``admission`` (may it enter?), ``matching`` (what does it get?), ``trading`` (book it),
   ``algo`` (conditional orders), ``naked`` (unprotected time), ``limits``, ``auth``
 - the wire: ``rest/`` (endpoints), ``messages`` and ``account_messages`` (what they say), ``streams`` (who hears it),

@@ -1,15 +1,18 @@
 """Accounts and positions as the exchange writes them (``binance-usdm.md §3.4`` and ``§10.4``)."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from decimal import Decimal
 
-from .accounts import Account, Margin, MarginBook
+from .accounts import Account
 from .decimals import ZERO, money, padded, plain, trimmed
 from .instruments import Instrument
+from .margin import Margin, MarginBook
 from .messages import Row
-from .orders import Order
 from .positions import Position
 
 # Averages do not divide evenly; ten decimals are more than any tick.
+Marks = Callable[[str], Decimal]
 _ENTRY_DECIMALS = Decimal("1e-10")
 
 
@@ -18,17 +21,15 @@ def entry_text(price: Decimal) -> str:
     return trimmed(price.quantize(_ENTRY_DECIMALS))
 
 
-def _order_notional(account: Account, leg: Position, side: str) -> Decimal:
-    orders: list[Order] = account.orders.open_orders(leg.symbol)
-    return money(sum((order.remaining * order.price for order in orders if order.side == side), ZERO))
+def wire_number(value: Decimal) -> int | float:
+    """Turn a figure into a JSON number, for the few answers that carry such; nothing is computed with it."""
+    return int(value) if value == value.to_integral_value() else float(value)
 
 
 def position_risk_v3(account: Account, leg: Position, rules: Instrument, mark: Decimal, margins: MarginBook) -> Row:
     """Write a row of positionRisk v3: no leverage, no margin type, ``unRealizedProfit`` with a capital R."""
-    position_margin = margins.position_margin(account, leg)
-    order_margin = margins.order_margin(account, leg.symbol)
-    isolated = margins.isolated_wallet(account, leg)
-    unrealized = money(leg.unrealized(mark))
+    figures = margins.leg(account, leg)
+    is_isolated = account.is_isolated(leg.symbol)
     return {
         "symbol": leg.symbol,
         "positionSide": leg.position_side,
@@ -36,21 +37,34 @@ def position_risk_v3(account: Account, leg: Position, rules: Instrument, mark: D
         "entryPrice": entry_text(leg.entry_price),
         "breakEvenPrice": entry_text(leg.break_even_price),
         "markPrice": padded(mark, 8),
-        "unRealizedProfit": plain(unrealized),
+        "unRealizedProfit": plain(figures.unrealized),
         "liquidationPrice": trimmed(money(margins.liquidation_price(account, leg))),
-        "isolatedMargin": plain(isolated + unrealized) if isolated else "0",
-        "notional": plain(money(leg.amount * mark)),
+        "isolatedMargin": plain(leg.isolated_wallet + figures.unrealized) if is_isolated and leg.amount else "0",
+        "notional": plain(figures.notional),
         "marginAsset": "USDT",
-        "isolatedWallet": plain(isolated),
-        "initialMargin": plain(position_margin + order_margin),
-        "maintMargin": plain(margins.maintenance(leg)),
-        "positionInitialMargin": plain(position_margin),
-        "openOrderInitialMargin": plain(order_margin),
-        "adl": 2 if leg.amount else 0,
-        "bidNotional": plain(_order_notional(account, leg, "BUY")),
-        "askNotional": plain(_order_notional(account, leg, "SELL")),
+        "isolatedWallet": plain(leg.isolated_wallet),
+        "initialMargin": plain(figures.position_margin + figures.order_margin),
+        "maintMargin": plain(figures.maintenance),
+        "positionInitialMargin": plain(figures.position_margin),
+        "openOrderInitialMargin": plain(figures.order_margin),
+        "adl": adl_quantile(margins, account, leg),
+        "bidNotional": plain(money(figures.bids)),
+        "askNotional": plain(money(figures.asks)),
         "updateTime": leg.updated_ms,
     }
+
+
+def adl_quantile(margins: MarginBook, account: Account, leg: Position) -> int:
+    """Give the place in the deleveraging queue, 4 being the next one to go.
+
+    The venue ranks by profit times leverage among all its users; with one user the same product is measured against
+    fixed bounds: losses rank 1, and each further quarter of the margin earned ranks one higher.
+    """
+    if not leg.amount:
+        return 0
+    figures = margins.leg(account, leg)
+    earned = figures.unrealized / figures.position_margin if figures.position_margin else ZERO
+    return min(4, 1 + max(0, int(earned * 4)))
 
 
 def position_risk_v2(account: Account, leg: Position, rules: Instrument, mark: Decimal, margins: MarginBook) -> Row:
@@ -72,6 +86,7 @@ def position_risk_v2(account: Account, leg: Position, rules: Instrument, mark: D
 def account_totals(margin: Margin) -> Row:
     """Write the totals of an account."""
     available = plain(money(margin.available))
+    withdrawable = plain(money(margin.withdrawable))
     return {
         "totalInitialMargin": plain(margin.initial),
         "totalMaintMargin": plain(margin.maintenance),
@@ -83,13 +98,14 @@ def account_totals(margin: Margin) -> Row:
         "totalCrossWalletBalance": plain(margin.cross_wallet),
         "totalCrossUnPnl": plain(margin.cross_unrealized),
         "availableBalance": available,
-        "maxWithdrawAmount": available,
+        "maxWithdrawAmount": withdrawable,
     }
 
 
 def account_asset(account: Account, margin: Margin) -> Row:
     """Write the USDT row of an account answer."""
     available = plain(money(margin.available))
+    withdrawable = plain(money(margin.withdrawable))
     return {
         "asset": "USDT",
         "walletBalance": plain(margin.wallet),
@@ -102,7 +118,7 @@ def account_asset(account: Account, margin: Margin) -> Row:
         "crossWalletBalance": plain(margin.cross_wallet),
         "crossUnPnl": plain(margin.cross_unrealized),
         "availableBalance": available,
-        "maxWithdrawAmount": available,
+        "maxWithdrawAmount": withdrawable,
         "updateTime": account.updated_ms,
     }
 
@@ -134,6 +150,7 @@ def account_position_v2(account: Account, rules: Instrument, risk: Row) -> Row:
 def balance_row(account: Account, margin: Margin) -> Row:
     """Write the USDT row of a balance answer."""
     available = plain(money(margin.available))
+    withdrawable = plain(money(margin.withdrawable))
     return {
         "accountAlias": "SgsR",
         "asset": "USDT",
@@ -141,38 +158,77 @@ def balance_row(account: Account, margin: Margin) -> Row:
         "crossWalletBalance": plain(margin.cross_wallet),
         "crossUnPnl": plain(margin.cross_unrealized),
         "availableBalance": available,
-        "maxWithdrawAmount": available,
+        "maxWithdrawAmount": withdrawable,
         "marginAvailable": True,
         "updateTime": account.updated_ms,
     }
 
 
+def event_position(account: Account, leg: Position, margins: MarginBook) -> Row:
+    """Write a leg as ACCOUNT_UPDATE does."""
+    return {
+        "s": leg.symbol,
+        "pa": trimmed(leg.amount),
+        "ep": entry_text(leg.entry_price),
+        "bep": entry_text(leg.break_even_price),
+        "cr": trimmed(leg.realized),
+        "up": trimmed(margins.leg(account, leg).unrealized),
+        "mt": "isolated" if account.is_isolated(leg.symbol) else "cross",
+        "iw": trimmed(leg.isolated_wallet),
+        "ps": leg.position_side,
+        "ma": "USDT",
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class BalanceChange:
+    """Why an account changes: ``m``, what came in past profit and commission, and whose funding it was."""
+
+    reason: str = "ORDER"
+    amount: Decimal = ZERO
+    funding_symbol: str = ""
+
+
+ORDER_FILLED = BalanceChange()
+
+
 def account_event(
-    account: Account, leg: Position | None, mark: Decimal, margins: MarginBook, reason: str, now_ms: int
+    account: Account, leg: Position | None, margins: MarginBook, change: BalanceChange, now_ms: int
 ) -> Row:
     """Write ACCOUNT_UPDATE with the leg that changed; a closed one is told once with ``pa`` zero."""
     margin = margins.summary(account)
-    positions: list[Row] = []
-    if leg is not None:
-        isolated = account.settings_of(leg.symbol).margin_type == "ISOLATED"
-        positions.append(
-            {
-                "s": leg.symbol,
-                "pa": trimmed(leg.amount),
-                "ep": entry_text(leg.entry_price),
-                "bep": entry_text(leg.break_even_price),
-                "cr": trimmed(leg.realized),
-                "up": trimmed(money(leg.unrealized(mark))),
-                "mt": "isolated" if isolated else "cross",
-                "iw": trimmed(margins.isolated_wallet(account, leg)),
-                "ps": leg.position_side,
-                "ma": "USDT",
-            }
-        )
-    balance = {"a": "USDT", "wb": trimmed(margin.wallet), "cw": trimmed(margin.cross_wallet), "bc": "0"}
-    return {
-        "e": "ACCOUNT_UPDATE",
-        "T": now_ms,
-        "E": now_ms,
-        "a": {"m": reason, "B": [balance], "P": positions},
+    balance = {
+        "a": "USDT",
+        "wb": trimmed(margin.wallet),
+        "cw": trimmed(margin.cross_wallet),
+        "bc": trimmed(change.amount),
     }
+    body: Row = {
+        "m": change.reason,
+        "B": [balance],
+        "P": [] if leg is None else [event_position(account, leg, margins)],
+    }
+    if change.funding_symbol:
+        body["S"] = change.funding_symbol
+    return {"e": "ACCOUNT_UPDATE", "T": now_ms, "E": now_ms, "a": body}
+
+
+def margin_call_event(account: Account, legs: list[Position], margins: MarginBook, marks: Marks, now_ms: int) -> Row:
+    """Write MARGIN_CALL; the cross wallet is told when cross legs are in danger (``binance-usdm.md §10.5``)."""
+    event: Row = {"e": "MARGIN_CALL", "E": now_ms}
+    if any(not account.is_isolated(leg.symbol) for leg in legs):
+        event["cw"] = trimmed(margins.summary(account).cross_wallet)
+    event["p"] = [
+        {
+            "s": leg.symbol,
+            "ps": leg.position_side,
+            "pa": trimmed(leg.amount),
+            "mt": account.settings_of(leg.symbol).margin_type,
+            "iw": trimmed(leg.isolated_wallet),
+            "mp": trimmed(marks(leg.symbol)),
+            "up": trimmed(margins.leg(account, leg).unrealized),
+            "mm": trimmed(margins.leg(account, leg).maintenance),
+        }
+        for leg in legs
+    ]
+    return event

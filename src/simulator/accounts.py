@@ -1,20 +1,17 @@
-"""An account: wallet, settings, positions and margin."""
+"""An account: wallet, settings, positions and orders."""
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 
 from .decimals import ZERO, money
-from .instruments import Instrument
-from .orders import AlgoOrder, Fill, OrderBooklet
+from .ledger import Income
+from .orders import AlgoOrder, Fill, Order, OrderBooklet
 from .positions import Position
 
 MAKER_RATE = Decimal("0.0002")
 TAKER_RATE = Decimal("0.0005")
 DEFAULT_LEVERAGE = 20
 DEFAULT_BALANCE = Decimal("10000.00000000")
-
-MarkPrice = Callable[[str], Decimal]
 
 
 @dataclass(slots=True)
@@ -25,30 +22,78 @@ class SymbolSettings:
     margin_type: str = "CROSSED"
 
 
+@dataclass(frozen=True, slots=True)
+class LegMargin:
+    """The margin figures of a leg and its open orders; ``key`` is what they were computed from."""
+
+    key: tuple[Decimal, Decimal, Decimal, Decimal, Decimal, Decimal, int]
+    notional: Decimal
+    unrealized: Decimal
+    position_margin: Decimal
+    order_margin: Decimal
+    maintenance: Decimal
+    bids: Decimal
+    asks: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class MarginMove:
+    """Margin that its owner put into an isolated leg (type 1) or took out (type 2)."""
+
+    symbol: str
+    position_side: str
+    move_type: int
+    amount: Decimal
+    time_ms: int
+
+
 @dataclass(slots=True)
 class Account:
     """One trading account; all money is USDT."""
 
     api_key: str
     api_secret: str = field(repr=False)
-    wallet: Decimal = DEFAULT_BALANCE
+    ed25519_key: str = ""  # a registered public key in PEM form
+    wallet: Decimal = DEFAULT_BALANCE  # isolated wallets included
     is_hedge_mode: bool = False
     is_multi_assets: bool = False
+    burns_fees: bool = False
+    maker_rate: Decimal = MAKER_RATE
+    taker_rate: Decimal = TAKER_RATE
     settings: dict[str, SymbolSettings] = field(default_factory=dict)
     positions: dict[tuple[str, str], Position] = field(default_factory=dict)
     orders: OrderBooklet = field(default_factory=OrderBooklet)
     algo_orders: dict[int, AlgoOrder] = field(default_factory=dict)
     live_algo_orders: dict[int, AlgoOrder] = field(default_factory=dict)
     fills: list[Fill] = field(default_factory=list)
+    # Wallet changes other than those of fills, and what isolated legs lost beyond their wallet until it is settled.
+    ledger: list[Income] = field(default_factory=list)
+    shortages: list[tuple[str, Decimal]] = field(default_factory=list)
+    margin_moves: list[MarginMove] = field(default_factory=list)
+    forced_orders: list[Order] = field(default_factory=list)
+    is_in_liquidation: bool = False
+    leg_margins: dict[tuple[str, str], LegMargin] = field(default_factory=dict, repr=False)
+    # Moments of the dead man's switches, per symbol (``countdownCancelAll``).
+    countdowns: dict[str, int] = field(default_factory=dict)
     updated_ms: int = 0
 
     def settings_of(self, symbol: str) -> SymbolSettings:
         """Give the settings of a symbol, the defaults at first."""
-        return self.settings.setdefault(symbol, SymbolSettings())
+        found = self.settings.get(symbol)
+        if found is None:
+            found = self.settings[symbol] = SymbolSettings()
+        return found
+
+    def is_isolated(self, symbol: str) -> bool:
+        """Tell whether a symbol's legs have wallets of their own."""
+        return self.settings_of(symbol).margin_type == "ISOLATED"
 
     def position(self, symbol: str, position_side: str) -> Position:
         """Give a position leg, flat at first."""
-        return self.positions.setdefault((symbol, position_side), Position(symbol, position_side))
+        found = self.positions.get((symbol, position_side))
+        if found is None:
+            found = self.positions[symbol, position_side] = Position(symbol, position_side)
+        return found
 
     def legs(self, symbol: str) -> list[Position]:
         """Give the legs a symbol has in the account's position mode."""
@@ -59,6 +104,19 @@ class Account:
         """List the legs that are not flat, in a fixed order."""
         return [leg for key, leg in sorted(self.positions.items()) if leg.amount]
 
+    def isolated_wallets(self) -> Decimal:
+        """Give the sum of what is set aside for isolated legs."""
+        return sum((leg.isolated_wallet for leg in self.positions.values()), ZERO)
+
+    def live_legs(self) -> list[Position]:
+        """List the legs that bind margin: with a position or with an opening order."""
+        opening = self.orders.opening_notional
+        return [
+            leg
+            for (symbol, position_side), leg in self.positions.items()
+            if leg.amount or opening.get((symbol, "BUY", position_side)) or opening.get((symbol, "SELL", position_side))
+        ]
+
     def touched_symbols(self) -> set[str]:
         """Give the symbols with a position or an open order: those that v3 answers list (``binance-usdm.md §3.4``)."""
         symbols = {leg.symbol for leg in self.open_positions()}
@@ -68,93 +126,31 @@ class Account:
         """List the waiting conditional orders, oldest first."""
         return [algo for algo in self.live_algo_orders.values() if symbol in {None, algo.symbol}]
 
+    def book_fill(
+        self, leg: Position, side: str, quantity: Decimal, price: Decimal, commission: Decimal, now_ms: int
+    ) -> Decimal:
+        """Book one fill on a leg and the wallets; give the profit it realised."""
+        before = leg.amount
+        realized = leg.apply(side, quantity, price, commission, now_ms)
+        self.wallet += realized - commission
+        self.updated_ms = now_ms
+        if self.is_isolated(leg.symbol):
+            closed = min(quantity, abs(before)) if before * leg.signed(side, quantity) < 0 else ZERO
+            shortage = leg.release_margin(before, closed, realized - money(commission * closed / quantity))
+            if shortage:
+                self.shortages.append((leg.symbol, shortage))
+            opened = (quantity - closed) * price
+            leg.isolated_wallet += money(opened / self.settings_of(leg.symbol).leverage)
+        return realized
 
-@dataclass(frozen=True, slots=True)
-class Margin:
-    """What an account has and what is bound, at the present mark prices."""
+    def adjust(self, balance: Decimal, now_ms: int) -> None:
+        """Set the wallet past all rules; the difference is a transfer, so that income still adds up."""
+        self.ledger.append(Income("", "TRANSFER", balance - self.wallet, now_ms))
+        self.wallet = balance
+        self.updated_ms = now_ms
 
-    wallet: Decimal
-    unrealized: Decimal
-    position_margin: Decimal
-    order_margin: Decimal
-    maintenance: Decimal
-    isolated_wallet: Decimal
-    cross_unrealized: Decimal
-
-    @property
-    def cross_wallet(self) -> Decimal:
-        return self.wallet - self.isolated_wallet
-
-    @property
-    def balance(self) -> Decimal:
-        return self.wallet + self.unrealized
-
-    @property
-    def initial(self) -> Decimal:
-        return self.position_margin + self.order_margin
-
-    @property
-    def available(self) -> Decimal:
-        return max(ZERO, self.balance - self.initial)
-
-
-class MarginBook:
-    """Margin arithmetic over the positions and open orders of an account."""
-
-    def __init__(self, instruments: dict[str, Instrument], mark_price: MarkPrice) -> None:
-        self._instruments = instruments
-        self._mark_price = mark_price
-
-    def position_margin(self, account: Account, leg: Position) -> Decimal:
-        """Give the initial margin of a leg: value at mark price over leverage."""
-        value = abs(leg.amount) * self._mark_price(leg.symbol)
-        return money(value / account.settings_of(leg.symbol).leverage)
-
-    def isolated_wallet(self, account: Account, leg: Position) -> Decimal:
-        """Give the margin set aside for an isolated leg: entry value over leverage."""
-        settings = account.settings_of(leg.symbol)
-        return money(abs(leg.cost) / settings.leverage) if settings.margin_type == "ISOLATED" else ZERO
-
-    def order_margin(self, account: Account, symbol: str) -> Decimal:
-        """Give the margin bound by resting orders that are not reduce-only."""
-        value = account.orders.opening_notional.get(symbol, ZERO)
-        return money(value / account.settings_of(symbol).leverage)
-
-    def maintenance(self, leg: Position) -> Decimal:
-        """Give the maintenance margin of a leg."""
-        value = abs(leg.amount) * self._mark_price(leg.symbol)
-        return money(value * self._instruments[leg.symbol].maintenance_rate(value))
-
-    def summary(self, account: Account) -> Margin:
-        """Add up the whole account."""
-        legs = account.open_positions()
-        unrealized = {id(leg): money(leg.unrealized(self._mark_price(leg.symbol))) for leg in legs}
-        isolated = [leg for leg in legs if account.settings_of(leg.symbol).margin_type == "ISOLATED"]
-        return Margin(
-            wallet=account.wallet,
-            unrealized=sum(unrealized.values(), ZERO),
-            position_margin=sum((self.position_margin(account, leg) for leg in legs), ZERO),
-            order_margin=sum((self.order_margin(account, symbol) for symbol in self._symbols(account)), ZERO),
-            maintenance=sum((self.maintenance(leg) for leg in legs), ZERO),
-            isolated_wallet=sum((self.isolated_wallet(account, leg) for leg in isolated), ZERO),
-            cross_unrealized=sum((unrealized[id(leg)] for leg in legs if leg not in isolated), ZERO),
-        )
-
-    @staticmethod
-    def _symbols(account: Account) -> Iterator[str]:
-        return (symbol for symbol, orders in account.orders.open_per_symbol.items() if orders)
-
-    def liquidation_price(self, account: Account, leg: Position) -> Decimal:
-        """Estimate the mark price at which the account could no longer carry a leg; zero when there is none."""
-        if not leg.amount:
-            return ZERO
-        settings = account.settings_of(leg.symbol)
-        backing = (
-            self.isolated_wallet(account, leg)
-            if settings.margin_type == "ISOLATED"
-            else self.summary(account).cross_wallet
-        )
-        size = abs(leg.amount)
-        rate = self._instruments[leg.symbol].maintenance_rate(size * self._mark_price(leg.symbol))
-        # Solves backing + amount * p - cost = |amount| * rate * p for p.
-        return max(ZERO, (leg.cost - backing) / (leg.amount - size * rate))
+    def record(self, symbol: str, kind: str, amount: Decimal, now_ms: int) -> None:
+        """Change the wallet for a reason other than a fill."""
+        self.wallet += amount
+        self.updated_ms = now_ms
+        self.ledger.append(Income(symbol, kind, amount, now_ms))

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from . import filters
-from .accounts import TAKER_RATE, Account
-from .decimals import ZERO, money
+from .accounts import Account
+from .decimals import ZERO
 from .errors import Code, refusal
 from .markets import Market, opposite
 from .orders import Order, OrderTicket
@@ -39,6 +39,8 @@ def check_position_side(account: Account, position_side: str) -> None:
 def admit(venue: Venue, account: Account, ticket: OrderTicket) -> Admitted:
     """Check an order against the account and the market; filters on its numbers are checked already."""
     market = venue.market(ticket.symbol)
+    if account.is_in_liquidation:
+        raise refusal(Code.IN_LIQUIDATION)
     check_position_side(account, ticket.position_side)
     if (ticket.symbol, ticket.client_order_id) in account.orders.open_by_client_id:
         raise refusal(Code.DUPLICATE_CLIENT_ID)
@@ -54,6 +56,30 @@ def admit(venue: Venue, account: Account, ticket: OrderTicket) -> Admitted:
         filters.check_notional(market.instrument, ticket.quantity, price)
         _check_margin(venue, account, ticket, leg, market)
     return admitted
+
+
+def readmit(venue: Venue, account: Account, order: Order, price: Decimal, quantity: Decimal) -> Decimal:
+    """Check a changed order as if it came anew with its old self out of the way; give the size it may have."""
+    before = order.price, order.quantity
+    account.orders.amend(order, order.price, order.executed)
+    try:
+        leg = account.position(order.symbol, order.position_side)
+        if order.reduce_only:
+            key = (order.symbol, order.side, order.position_side)
+            free = abs(leg.amount) - account.orders.reducing_quantity.get(key, ZERO)
+            return order.executed + min(quantity - order.executed, free)
+        ticket = OrderTicket(
+            order.symbol,
+            order.side,
+            order.order_type,
+            quantity - order.executed,
+            price,
+            position_side=order.position_side,
+        )
+        _check_margin(venue, account, ticket, leg, venue.market(order.symbol))
+        return quantity
+    finally:
+        account.orders.amend(order, *before)
 
 
 def _reduce(venue: Venue, account: Account, ticket: OrderTicket, leg: Position) -> Admitted:
@@ -87,26 +113,16 @@ def _displace(venue: Venue, account: Account, ticket: OrderTicket) -> tuple[Orde
 
 def _in_the_way(account: Account, ticket: OrderTicket) -> tuple[Order, ...]:
     """Give the resting reduce-only orders that count on the same leg."""
-    return tuple(
-        order
-        for order in account.orders.open_orders(ticket.symbol)
-        if order.reduce_only and (order.side, order.position_side) == (ticket.side, ticket.position_side)
-    )
+    return tuple(account.orders.reducing_orders(ticket.symbol, ticket.side, ticket.position_side))
 
 
 def _check_margin(venue: Venue, account: Account, ticket: OrderTicket, leg: Position, market: Market) -> None:
-    """Check -2027 and -2019 for the part of an order that opens or adds."""
-    closes = is_closing_side(ticket.side, ticket.position_side, leg.amount)
-    closing = min(ticket.quantity, abs(leg.amount)) if closes else ZERO
-    opening = ticket.quantity - closing
-    if not opening:
-        return
-    leverage = account.settings_of(ticket.symbol).leverage
-    size_after = opening if closes else abs(leg.amount) + opening
-    if size_after * market.mark > market.instrument.notional_max(leverage):
-        raise refusal(Code.MAX_POSITION)
+    """Check -2027 and -2019 for what an order adds to the largest position its account could come to."""
     price = ticket.price or market.best(opposite(ticket.side)) or market.mark
-    cost = money(opening * price / leverage) + money(opening * price * TAKER_RATE)
-    freed = venue.margins.position_margin(account, leg) * closing / abs(leg.amount) if closing else ZERO
-    if cost > venue.margins.summary(account).available + freed:
+    wanted = venue.margins.order_cost(account, leg, ticket.side, ticket.quantity, price)
+    if not wanted.added:
+        return
+    if wanted.exposure > market.instrument.notional_max(account.settings_of(ticket.symbol).leverage):
+        raise refusal(Code.MAX_POSITION)
+    if wanted.cost > venue.margins.summary(account).available:
         raise refusal(Code.MARGIN)

@@ -17,6 +17,7 @@ from .orders import (
     Order,
     OrderTicket,
 )
+from .price_match import NO_MATCH, matched_price
 from .trading import Trading
 from .venue import Venue
 
@@ -47,6 +48,8 @@ class AlgoTicket:
     activate_price: Decimal
     callback_rate: Decimal
     client_algo_id: str
+    price_match: str = "NONE"
+    good_till_ms: int = 0
 
 
 def reached(side: str, order_type: str, price: Decimal, trigger_price: Decimal) -> bool:
@@ -63,6 +66,8 @@ class AlgoService:
         self._trading = trading
         # Fired orders whose normal order is still open: a STOP that became a resting LIMIT.
         self._awaiting_end: list[tuple[Account, AlgoOrder]] = []
+        # Asked before a fired order enters the book; a fault raises its refusal here.
+        self.before_entry: Callable[[AlgoOrder], None] = lambda _algo: None
 
     def place(self, account: Account, ticket: AlgoTicket) -> AlgoOrder:
         """Store a conditional order. Margin is not checked before it fires (``§4.1``)."""
@@ -90,6 +95,8 @@ class AlgoService:
             owner=account.api_key,
             created_ms=now_ms,
             updated_ms=now_ms,
+            price_match=ticket.price_match,
+            good_till_ms=ticket.good_till_ms,
         )
         account.algo_orders[algo.algo_id] = algo
         account.live_algo_orders[algo.algo_id] = algo
@@ -145,6 +152,10 @@ class AlgoService:
             raise refusal(Code.CANCEL_REJECTED)
         self._end(account, algo, AlgoStatus.CANCELED)
 
+    def end_by_venue(self, account: Account, algo: AlgoOrder, status: AlgoStatus) -> None:
+        """End a waiting conditional order nobody asked to end: the venue does that now and then."""
+        self._end(account, algo, status)
+
     def cancel_all(self, account: Account, symbol: str) -> None:
         """Cancel the waiting conditional orders of a symbol."""
         for algo in account.live_algos(symbol):
@@ -195,6 +206,7 @@ class AlgoService:
         del account.live_algo_orders[algo.algo_id]
         self._enter(account, algo, AlgoStatus.TRIGGERING)
         try:
+            self.before_entry(algo)
             ticket = self._ticket(account, algo)
             self._trading.place(account, ticket, lambda order: self._accepted(account, algo, order))
         except ExchangeError as error:
@@ -210,13 +222,20 @@ class AlgoService:
         if algo.close_position:
             # How much "all of it" is gets decided now (``§4.6``).
             quantity = abs(account.position(algo.symbol, algo.position_side).amount)
+        price = algo.price if is_limit else ZERO
+        if algo.price_match != NO_MATCH:
+            price = matched_price(self._venue.market(algo.symbol), algo.side, algo.price_match)
+        # Times in force are for limit orders; the GTE part has done its work.
+        time_in_force = "GTC" if algo.time_in_force == "GTE_GTC" or not is_limit else algo.time_in_force
         return OrderTicket(
             symbol=algo.symbol,
             side=algo.side,
             order_type="LIMIT" if is_limit else "MARKET",
             quantity=quantity,
-            price=algo.price if is_limit else ZERO,
-            time_in_force="GTC" if algo.time_in_force == "GTE_GTC" else algo.time_in_force,
+            price=price,
+            time_in_force=time_in_force,
+            price_match=algo.price_match,
+            good_till_ms=algo.good_till_ms if is_limit else 0,
             position_side=algo.position_side,
             reduce_only=algo.reduce_only or algo.close_position,
             close_position=algo.close_position,
@@ -229,6 +248,12 @@ class AlgoService:
     def _accepted(self, account: Account, algo: AlgoOrder, order: Order) -> None:
         algo.order = order
         self._enter(account, algo, AlgoStatus.TRIGGERED)
+
+    def expire_dated(self, account: Account, now_ms: int) -> None:
+        """End the waiting orders whose date has come."""
+        for algo in account.live_algos():
+            if algo.good_till_ms and algo.good_till_ms <= now_ms:
+                self._end(account, algo, AlgoStatus.EXPIRED)
 
     def settle(self) -> None:
         """Do what follows from executions: finish fired orders, expire what died with a position (``§4.4, §4.6``)."""

@@ -6,14 +6,18 @@ so the exchange is never entered twice at a time.
 
 import asyncio
 import contextlib
+import functools
 import logging
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+from .connections import Connection
 from .control import handle_control
-from .errors import text_of
+from .errors import ExchangeError, text_of
 from .exchange import LOOPBACK, Exchange, HttpAnswer
 from .streams import dump
+from .ws_api import PATH as WS_API_PATH
+from .ws_api import WsAnswer, WsApi
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -41,12 +45,12 @@ class Application:
         if scope["type"] == "http":
             await self._serve_http(scope, receive, send)
         elif scope["type"] == "websocket":
-            await self._serve_stream(scope, receive, send)
+            await self._serve_socket(scope, receive, send)
 
     async def _serve_http(self, scope: Scope, receive: Receive, send: Send) -> None:
         body = await _read_body(receive)
         method, path = scope["method"], scope["path"]
-        if path.startswith("/sim/"):
+        if path == "/" or path.startswith("/sim/"):
             await _send_answer(send, handle_control(self._exchange, method, path, body))
             return
         await self._pause()
@@ -67,7 +71,7 @@ class Application:
                 scope["query_string"].decode("latin-1"),
                 {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]},
                 body.decode("utf-8", "replace"),
-                scope["client"][0] if scope.get("client") else LOOPBACK,
+                _address(scope),
             )
         except Exception:  # noqa: BLE001 - the last wall before the sockets
             # Our bug, not the client's: say so aloud, without the query, and answer like an exchange in trouble.
@@ -78,41 +82,84 @@ class Application:
         if self._half_latency_s:
             await asyncio.sleep(self._half_latency_s)
 
-    async def _serve_stream(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _serve_socket(self, scope: Scope, receive: Receive, send: Send) -> None:
         await receive()
+        path, query = scope["path"], scope["query_string"].decode("latin-1")
+        socket = Socket(self._half_latency_s)
+        try:
+            take = self._open_api(query, _address(scope), socket) if path.startswith(WS_API_PATH) else None
+        except ExchangeError:
+            # Closed before it is accepted: the handshake fails.
+            await send({"type": "websocket.close", "code": 1008})
+            return
         await send({"type": "websocket.accept"})
-        loop = asyncio.get_running_loop()
-        outbox: asyncio.Queue[tuple[float, str] | None] = asyncio.Queue()
-
-        def enqueue(text: str) -> None:
-            if outbox.qsize() >= STREAM_BACKLOG_MAX:
-                outbox.put_nowait(None)
-            else:
-                outbox.put_nowait((loop.time() + self._half_latency_s, text))
-
         hub = self._exchange.venue.streams
-        query = scope["query_string"].decode("latin-1")
-        connection = hub.connect(scope["path"], query, enqueue, lambda: outbox.put_nowait(None))
-        writer = asyncio.create_task(_write_stream(outbox, send))
+        if take is None:
+            connection = hub.connect(path, query, socket.send, socket.close)
+            take = functools.partial(hub.receive, connection)
+        else:
+            connection = hub.join(Connection("ws-api", socket.send, socket.close, self._exchange.venue.now_ms()))
+        writer = asyncio.create_task(socket.write(send))
         try:
             while (message := await receive())["type"] == "websocket.receive":
-                hub.receive(connection, message.get("text") or "")
+                take(message.get("text") or "")
         finally:
             hub.disconnect(connection)
             writer.cancel()
 
+    def _open_api(self, query: str, address: str, socket: "Socket") -> Callable[[str], None]:
+        api = WsApi(self._exchange)
+        session = api.open(query, address)
 
-async def _write_stream(outbox: asyncio.Queue[tuple[float, str] | None], send: Send) -> None:
-    """Send what is due, in order; None ends the stream."""
-    loop = asyncio.get_running_loop()
-    # A client that left is told of by ``receive``; here it only means there is nothing left to do.
-    with contextlib.suppress(OSError, RuntimeError):
-        while (entry := await outbox.get()) is not None:
-            due, text = entry
-            if due > loop.time():
-                await asyncio.sleep(due - loop.time())
-            await send({"type": "websocket.send", "text": text})
-        await send({"type": "websocket.close", "code": 1001})
+        def take(text: str) -> None:
+            if (farewell := api.revoked(session)) is not None:
+                socket.send(farewell)
+            try:
+                answer = api.answer(session, text)
+            except Exception:  # noqa: BLE001 - the last wall before the sockets
+                _log.exception("unexpected failure of a request over the WebSocket API")
+                answer = WsAnswer(dump({"id": None, "status": 500, "error": {"code": -1000, "msg": text_of(-1000)}}))
+            if answer.is_dropped:
+                socket.close()
+            else:
+                asyncio.get_running_loop().call_later(answer.delay_ms / 1000, socket.send, answer.text)
+
+        return take
+
+
+class Socket:
+    """What waits to be written to one client."""
+
+    def __init__(self, latency_s: float) -> None:
+        self._latency_s = latency_s
+        self._outbox: asyncio.Queue[tuple[float, str] | None] = asyncio.Queue()
+
+    def send(self, text: str) -> None:
+        """Let a message wait for its moment."""
+        if self._outbox.qsize() >= STREAM_BACKLOG_MAX:
+            self.close()
+        else:
+            self._outbox.put_nowait((asyncio.get_running_loop().time() + self._latency_s, text))
+
+    def close(self) -> None:
+        """End the socket once everything before is written."""
+        self._outbox.put_nowait(None)
+
+    async def write(self, send: Send) -> None:
+        """Send what is due, in order."""
+        loop = asyncio.get_running_loop()
+        # A client that left is told of by ``receive``; here it only means there is nothing left to do.
+        with contextlib.suppress(OSError, RuntimeError):
+            while (entry := await self._outbox.get()) is not None:
+                due, text = entry
+                if due > loop.time():
+                    await asyncio.sleep(due - loop.time())
+                await send({"type": "websocket.send", "text": text})
+            await send({"type": "websocket.close", "code": 1001})
+
+
+def _address(scope: Scope) -> str:
+    return scope["client"][0] if scope.get("client") else LOOPBACK
 
 
 async def _read_body(receive: Receive) -> bytes:

@@ -4,10 +4,13 @@ import hashlib
 import hmac
 import re
 from collections.abc import Mapping
+from urllib.parse import unquote_plus
 
 from .accounts import Account
 from .errors import Code, ExchangeError, refusal, status_of
 from .params import Params
+from .profiles import Switches
+from .signatures import is_ed25519_signed
 
 DEFAULT_RECV_WINDOW_MS = 5000
 _AHEAD_MAX_MS = 1000
@@ -43,14 +46,36 @@ def authenticate(accounts: Mapping[str, Account], headers: Mapping[str, str]) ->
     return accounts[key]
 
 
-def check_signature(account: Account, params: Params, raw_query: str, body: str, now_ms: int) -> None:
+def check_signature(
+    account: Account, params: Params, raw_query: str, body: str, now_ms: int, switches: Switches
+) -> None:
     """Check presence (-1102), signature (-1022) and time window (-1021)."""
-    timestamp = params.integer("timestamp")
+    params.integer("timestamp")
     given = params.text("signature")
     text = signed_text(raw_query, body)
-    if text is None or not hmac.compare_digest(sign(account.api_secret, text), given.lower()):
+    if text is None or not _is_signed(account, text, given, switches):
         raise refusal(Code.SIGNATURE)
+    check_time(params, now_ms, switches)
+
+
+def _is_signed(account: Account, text: str, given: str, switches: Switches) -> bool:
+    if _has_hmac(account, text, given):
+        return True
+    if switches.accepts_decoded_signatures and _has_hmac(account, unquote_plus(text), given):
+        return True
+    return switches.ed25519_on_rest and is_ed25519_signed(account, text, given)
+
+
+def _has_hmac(account: Account, text: str, given: str) -> bool:
+    return hmac.compare_digest(sign(account.api_secret, text).encode(), given.lower().encode())
+
+
+def check_time(params: Params, now_ms: int, switches: Switches) -> None:
+    """Check that a request is on time (-1021), by a window that is allowed."""
+    timestamp = params.integer("timestamp")
     window = params.integer("recvWindow", DEFAULT_RECV_WINDOW_MS)
+    if switches.recv_window_max_ms and window > switches.recv_window_max_ms:
+        raise refusal(Code.PARAMETER_VALUE, "recvWindow")
     if timestamp >= now_ms + _AHEAD_MAX_MS:
         ahead = "Timestamp for this request was 1000ms ahead of the server's time."
         raise ExchangeError(Code.TIMESTAMP, ahead, status_of(Code.TIMESTAMP))

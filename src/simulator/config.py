@@ -18,6 +18,7 @@ class SimulatorConfig:
     prices: str = "walk"
     speed: float = 1.0
     latency_ms: int = 0
+    script: tuple[str, ...] = ()  # the lines of a story, see ``script``
 
     def __post_init__(self) -> None:
         if self.profile not in PROFILES:

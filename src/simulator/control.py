@@ -2,84 +2,49 @@
 
 import json
 from collections.abc import Callable
-from decimal import Decimal
-from typing import Any
 
-from . import account_messages, messages
-from .decimals import parse_number, plain
+from . import messages
+from .account_controls import delist, set_funding, transfer
+from .answers import HttpAnswer
+from .decimals import plain
 from .errors import ExchangeError
-from .exchange import Exchange, HttpAnswer
-from .faults import Fault, FaultName
+from .exchange import Exchange
+from .fault_reading import BadRequestError, Body, make_fault, read_number
+from .faults import CATALOGUE, FaultName
 from .messages import Row
+from .overview import state
+from .page import page_file
+from .page.view import view
+from .signatures import check_public_key
 from .streams import dump
 
-Body = dict[str, Any]
-
-
-class BadRequestError(Exception):
-    """A control request that makes no sense; the text says why."""
-
-
-def state(exchange: Exchange) -> Row:
-    """Show everything worth asserting, in the exchange's own field names; nothing secret."""
-    venue, account = exchange.venue, exchange.account
-    margin = venue.margins.summary(account)
-    return {
-        "serverTime": venue.now_ms(),
-        "prices": {symbol: plain(market.last) for symbol, market in venue.markets.items()},
-        "positions": [
-            account_messages.position_risk_v3(
-                account, leg, venue.instruments[leg.symbol], venue.markets[leg.symbol].mark, venue.margins
-            )
-            for leg in account.open_positions()
-        ],
-        "openOrders": [
-            messages.order_row(venue.instruments[order.symbol], order) for order in account.orders.open_orders()
-        ],
-        "openAlgoOrders": [
-            messages.open_algo_row(venue.instruments[algo.symbol], algo) for algo in account.live_algos()
-        ],
-        "trades": [messages.trade_row(fill) for fill in account.fills],
-        "balances": [account_messages.balance_row(account, margin)],
-        "requests": exchange.requests.rows(),
-        "nakedMs": exchange.naked.report(venue.now_ms()),
-        "history": {
-            "requests": exchange.requests.total,
-            "orders": len(account.orders.by_id),
-            "algoOrders": len(account.algo_orders),
-            "trades": len(account.fills),
-        },
-    }
-
-
-def make_fault(body: Body) -> Fault:
-    """Read a fault; ``symbol`` is short for a match on that parameter."""
-    known = [name.value for name in FaultName]
-    if body.get("fault") not in known:
-        raise BadRequestError(f"fault must be one of {', '.join(known)}")
-    match = {str(name): str(value) for name, value in dict(body.get("match") or {}).items()}
-    if "symbol" in body:
-        match["symbol"] = str(body["symbol"])
-    return Fault(
-        name=FaultName(body["fault"]),
-        method=str(body.get("method") or "").upper(),
-        path=str(body.get("path") or "*"),
-        times=int(body.get("times", 1)),
-        code=int(body.get("code", -1000)),
-        delay_ms=int(body.get("delay_ms", 1000)),
-        match=match,
-    )
+__all__ = ["handle_control", "make_fault", "perform", "place_by_hand", "set_account", "state"]
 
 
 def _price(exchange: Exchange, body: Body) -> Row:
-    mark = _number(body, "mark") if "mark" in body else None
-    exchange.set_price(str(body.get("symbol")), _number(body, "price"), mark)
+    mark = read_number(body, "mark") if "mark" in body else None
+    exchange.set_price(str(body.get("symbol")), read_number(body, "price"), mark)
     return {"symbol": body["symbol"], "price": plain(exchange.venue.markets[body["symbol"]].last)}
 
 
 def _fault(exchange: Exchange, body: Body) -> Row:
-    exchange.fault(make_fault(body))
-    return {}
+    fault = make_fault(body)
+    exchange.fault(fault)
+    return {"id": fault.fault_id} if fault.fault_id else {}
+
+
+def _lift(exchange: Exchange, body: Body) -> Row:
+    """Lift one fault by ``id``, all of a name by ``fault``, or all."""
+    if "fault" in body and body["fault"] not in list(FaultName):
+        raise BadRequestError(f"no such fault: {body['fault']}")
+    name = FaultName(body["fault"]) if "fault" in body else None
+    lifted = exchange.faults.lift(int(body["id"]) if "id" in body else None, name)
+    return {"lifted": lifted}
+
+
+def show_faults(exchange: Exchange) -> Row:
+    """Show what can fail, and what is waiting or standing."""
+    return {"catalogue": [spec.row() for spec in CATALOGUE.values()], "waiting": exchange.faults.rows()}
 
 
 def _reset(exchange: Exchange, body: Body) -> Row:
@@ -92,61 +57,105 @@ def place_by_hand(exchange: Exchange, body: Body) -> Row:
     order = exchange.trade_by_hand(
         str(body.get("symbol")),
         str(body.get("side")),
-        _number(body, "quantity"),
+        read_number(body, "quantity"),
         reduce_only=bool(body.get("reduceOnly", False)),
         position_side=str(body.get("positionSide") or "BOTH"),
         client_order_id=str(body.get("clientOrderId") or ""),
-        price=_number(body, "price") if body.get("price") is not None else None,
+        price=read_number(body, "price") if body.get("price") is not None else None,
     )
     return messages.order_row(exchange.venue.instruments[order.symbol], order)
 
 
 def _clock(exchange: Exchange, body: Body) -> Row:
-    exchange.clock.offset_ms = int(body.get("offset_ms", 0))
+    """Turn the clock: ``offset_ms`` (skew), ``step_ms``, ``freeze``, ``resume``, ``advance_ms``, in this order."""
+    clock = exchange.clock
+    if "offset_ms" in body:
+        clock.offset_ms = int(body["offset_ms"])
+    if "step_ms" in body:
+        clock.step(int(body["step_ms"]))
+    if body.get("freeze"):
+        clock.freeze()
+    if body.get("resume"):
+        clock.resume()
+    if "advance_ms" in body:
+        by_ms = int(body["advance_ms"])
+        if by_ms < 0:
+            raise BadRequestError("advance_ms must not be negative; step_ms turns the clock back")
+        exchange.advance(by_ms)
     return {"serverTime": exchange.venue.now_ms()}
 
 
 def set_account(exchange: Exchange, body: Body) -> Row:
-    """Change the account past all rules: ``dualSidePosition``, ``balance``."""
+    """Change the account past all rules: ``dualSidePosition``, ``balance``, ``ed25519PublicKey`` (PEM)."""
     account = exchange.account
+    if "ed25519PublicKey" in body:
+        account.ed25519_key = check_public_key(str(body["ed25519PublicKey"]))
     if "dualSidePosition" in body:
         account.is_hedge_mode = bool(body["dualSidePosition"])
     if "balance" in body:
-        account.wallet = _number(body, "balance")
+        account.adjust(read_number(body, "balance"), exchange.venue.now_ms())
         exchange.venue.tell_account(account, None, "ADJUSTMENT")
     return {"dualSidePosition": account.is_hedge_mode, "balance": plain(account.wallet)}
 
 
-def _number(body: Body, name: str) -> Decimal:
-    value = parse_number(str(body.get(name)))
-    if value is None:
-        raise BadRequestError(f"{name} must be a decimal number, written as text")
-    return value
-
-
+# What ``POST /sim/<name>`` does, and a line of a script with ``"do": "<name>"``.
 _ACTIONS: dict[str, Callable[[Exchange, Body], Row]] = {
-    "/sim/price": _price,
-    "/sim/fault": _fault,
-    "/sim/reset": _reset,
-    "/sim/order": place_by_hand,
-    "/sim/clock": _clock,
-    "/sim/account": set_account,
+    "price": _price,
+    "fault": _fault,
+    "lift": _lift,
+    "reset": _reset,
+    "order": place_by_hand,
+    "clock": _clock,
+    "account": set_account,
+    "funding": set_funding,
+    "transfer": transfer,
+    "delist": delist,
 }
+ACTION_NAMES = frozenset(_ACTIONS)
+
+
+def perform(exchange: Exchange, name: str, body: Body) -> Row:
+    """Do one thing to the exchange; what makes no sense raises."""
+    return _ACTIONS[name](exchange, body)
+
+
+def _show_trails(exchange: Exchange) -> Row:
+    return exchange.trails.rows()
+
+
+class _UnknownControlError(Exception):
+    """No control has this method and path."""
+
+
+_VIEWS: dict[str, Callable[[Exchange], Row]] = {"state": state, "faults": show_faults, "trails": _show_trails}
+_VIEW = "/sim/view/"
 
 
 def handle_control(exchange: Exchange, method: str, path: str, body: bytes) -> HttpAnswer:
     """Answer one control request."""
-    if (method, path) == ("GET", "/sim/state"):
-        return _answer(200, state(exchange))
-    action = _ACTIONS.get(path)
-    if method != "POST" or action is None:
-        return _answer(404, {"error": f"no such control: {method} {path}"})
+    if method == "GET" and (found := page_file(path)) is not None:
+        return found
     try:
-        return _answer(200, action(exchange, _parse(body)))
+        return _answer(200, _handle(exchange, method, path, body))
+    except _UnknownControlError:
+        return _answer(404, {"error": f"no such control: {method} {path}"})
     except ExchangeError as error:
         return _answer(400, {"code": error.code, "msg": error.text})
     except (BadRequestError, ValueError, TypeError) as error:
         return _answer(400, {"error": str(error)})
+
+
+def _handle(exchange: Exchange, method: str, path: str, body: bytes) -> Row:
+    name = path.removeprefix("/sim/")
+    if method == "GET" and path.startswith(_VIEW):
+        return view(exchange, path.removeprefix(_VIEW))
+    if method == "GET" and name in _VIEWS:
+        return _VIEWS[name](exchange)
+    if (method, name) == ("DELETE", "faults"):
+        method, name = "POST", "lift"
+    if method != "POST" or name not in _ACTIONS:
+        raise _UnknownControlError
+    return perform(exchange, name, _parse(body))
 
 
 def _parse(body: bytes) -> Body:

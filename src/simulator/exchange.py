@@ -6,46 +6,43 @@ bytes.
 
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from decimal import Decimal
 
 from .accounts import Account
+from .agenda import Agenda
 from .algo import AlgoService
+from .answers import HttpAnswer
+from .clock import Clock
 from .decimals import ZERO
 from .errors import Code, ExchangeError, refusal
-from .faults import STREAM_FAULTS, Fault, FaultBook, FaultName
+from .fault_acts import FaultActs
+from .fault_events import EventGate
+from .fault_requests import RequestFaults, View
+from .faults import Fault, FaultBook, FaultKind, FaultName
 from .filters import check_quantity
+from .flow import Flow
+from .history import AccountHistory
 from .limits import RateLimits
+from .market_streams import MarketFeed
 from .naked import NakedLedger
 from .orders import SIDES, Order, OrderTicket
 from .params import Params
-from .profiles import PROFILES, Switches
-from .records import RequestLog
-from .rest.dispatch import Dispatcher, RestRequest
+from .profiles import PROFILES, Profile, Switches
+from .records import PriceTrails, RequestLog
+from .rest.dispatch import ROUTES, Dispatcher, RestRequest
+from .risk import RiskDesk
 from .streams import dump
 from .trading import Trading
-from .venue import Clock, Venue
+from .venue import Venue
+from .world import World
+
+__all__ = ["LOOPBACK", "Exchange", "HttpAnswer"]
 
 _KEY_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 _KEY_LENGTH = 64
-# The 503 answers of ``binance-usdm.md §8``: the text tells whether the order may have been executed. The code is
-# open point 5.
-UNKNOWN_503 = "Unknown error, please check your request or try again later."
-UNAVAILABLE_503 = "Service Unavailable."
 LOOPBACK = "127.0.0.1"
 # Faults meet requests a client of the real exchange could make, nothing else.
 _REAL_REQUESTS = "/fapi/"
-
-
-@dataclass(frozen=True, slots=True)
-class HttpAnswer:
-    """An answer, and what the socket server has to do to it."""
-
-    status: int
-    body: bytes
-    headers: dict[str, str] = field(default_factory=dict)
-    is_dropped: bool = False  # abort the connection instead of answering
-    delay_ms: int = 0
 
 
 class Exchange:
@@ -58,13 +55,13 @@ class Exchange:
         seed: int = 1,
         api_key: str | None = None,
         api_secret: str | None = None,
-        profile: str = "mainnet",
+        profile: str | Profile = "mainnet",
         switches: Switches | None = None,
     ) -> None:
         keys = random.Random(f"{seed}/keys")
         self.api_key = api_key or "".join(keys.choices(_KEY_LETTERS, k=_KEY_LENGTH))
         self.api_secret = api_secret or "".join(keys.choices(_KEY_LETTERS, k=_KEY_LENGTH))
-        self.profile = PROFILES[profile]
+        self.profile = PROFILES[profile] if isinstance(profile, str) else profile
         self.switches = switches or Switches()
         self.clock = Clock(now_ms)
         self.seed = seed
@@ -72,13 +69,24 @@ class Exchange:
 
     def _build(self) -> None:
         self.venue = Venue(self.profile, self.switches, self.clock, random.Random(f"{self.seed}/ids"))
-        self.venue.accounts[self.api_key] = Account(self.api_key, self.api_secret)
+        self.venue.accounts[self.api_key] = Account(self.api_key, self.api_secret, updated_ms=self.clock.now_ms())
         self.trading = Trading(self.venue)
+        self.feed = MarketFeed(self.venue.data, self.venue.streams, self.venue.markets, self.venue.now_ms)
         self.algos = AlgoService(self.venue, self.trading)
-        self.limits = RateLimits(self.profile)
+        self.risk = RiskDesk(self.venue, self.trading, self.algos)
+        self.world = World(self.venue, self.trading, self.algos, Flow(self.seed))
+        self.limits = RateLimits(self.profile, self.switches.refusals_before_ban)
+        self.agenda = Agenda()
+        self.history = AccountHistory(self.clock)
         self.faults = FaultBook()
+        self._request_faults = RequestFaults(self)
+        self._acts = FaultActs(self)
+        self.venue.publish = EventGate(self.venue.streams.publish, self.faults, self.agenda, self.clock).pass_on
         self.naked = NakedLedger()
         self.requests = RequestLog()
+        self.trails = PriceTrails()
+        # What a story wanted and could not do, for people.
+        self.notes: list[str] = []
         self._dispatcher = Dispatcher(self.venue, self.trading, self.algos, self.limits)
 
     @property
@@ -90,7 +98,7 @@ class Exchange:
         """Begin again with empty books; the key pair stays, stream sockets are closed."""
         self.venue.streams.close_all()
         self.seed = self.seed if seed is None else seed
-        self.clock.offset_ms = 0
+        self.clock.reset()
         self._build()
 
     # REST.
@@ -108,56 +116,58 @@ class Exchange:
         names = {name.lower(): value for name, value in (headers or {}).items()}
         request = RestRequest(method, path, raw_query, names, body, address)
         params = Params.parse(raw_query, body)
+        self._pass_time()
         self.venue.streams.expire_keys()
         fault = self.faults.take(method, path, params) if path.startswith(_REAL_REQUESTS) else None
-        answer = self._run(request, params) if fault is None else self._fail(fault, request, params)
-        self.requests.add(self.venue.now_ms(), request, params, answer, fault)
+        answer = self.run(request, params) if fault is None else self._request_faults.answer(fault, request, params)
+        if fault is None or fault.name is not FaultName.LATE_REQUEST:
+            self.record(request, params, answer, fault)
         return answer
 
-    def _run(self, request: RestRequest, params: Params) -> HttpAnswer:
+    def run(self, request: RestRequest, params: Params, view: View | None = None) -> HttpAnswer:
+        """Execute a request and answer it."""
         now_ms = self.venue.now_ms()
         try:
+            self.limits.check_ban(request.address, now_ms)
             route = self._dispatcher.route(request)
-            body, order_account = self._dispatcher.run(request, route, params)
+            body, order_account = self._dispatcher.run(request, route, params, view)
         except ExchangeError as error:
-            return self._refuse(error, request)
+            return self.refuse(error, request)
         self._after_change()
-        headers = self.limits.weight_header(request.address, now_ms)
+        headers = {} if route.is_funding_pool else self.limits.weight_header(request.address, now_ms)
         if order_account is not None:
             headers |= self.limits.order_headers(order_account.api_key, now_ms)
         return HttpAnswer(200, dump(body).encode(), headers)
 
-    def _refuse(self, error: ExchangeError, request: RestRequest) -> HttpAnswer:
+    def refuse(self, error: ExchangeError, request: RestRequest) -> HttpAnswer:
+        """Answer a request with a refusal."""
         now_ms = self.venue.now_ms()
         headers = self.limits.weight_header(request.address, now_ms)
-        if error.status == 429 and self.switches.retry_after_header:
-            headers |= self.limits.retry_after(request.address, now_ms)
+        if error.status in {418, 429} and self.switches.retry_after_header:
+            seconds = self.limits.seconds_left(request.address, now_ms)
+            headers["retry-after"] = str(seconds if error.retry_after_s is None else error.retry_after_s)
+        caller = request.headers.get("x-mbx-apikey", "")
+        if self.switches.order_headers_on_refusal and caller in self.venue.accounts:
+            route = ROUTES.get((request.method, request.path))
+            headers |= self.limits.order_headers(caller, now_ms) if route and route.counts_as_order else {}
         return HttpAnswer(error.status, dump({"code": error.code, "msg": error.text}).encode(), headers)
 
-    def _fail(self, fault: Fault, request: RestRequest, params: Params) -> HttpAnswer:
-        match fault.name:
-            case FaultName.REQUEST_LOST:
-                return HttpAnswer(0, b"", is_dropped=True)
-            case FaultName.REFUSE:
-                return self._refuse(refusal(fault.code), request)
-            case FaultName.STATUS_503:
-                return self._refuse(ExchangeError(self.switches.status_503_code, UNAVAILABLE_503, 503), request)
-        done = self._run(request, params)
-        match fault.name:
-            case FaultName.REPLY_LOST:
-                return HttpAnswer(done.status, done.body, done.headers, is_dropped=True)
-            case FaultName.STATUS_503_EXECUTED:
-                return self._refuse(ExchangeError(self.switches.status_503_code, UNKNOWN_503, 503), request)
-        return HttpAnswer(done.status, done.body, done.headers, delay_ms=fault.delay_ms)
+    def record(self, request: RestRequest, params: Params, answer: HttpAnswer, fault: Fault | None) -> None:
+        """Write a request into the log."""
+        self.requests.add(self.venue.now_ms(), request, params, answer, fault)
 
     # The world outside.
 
     def set_price(self, symbol: str, last: Decimal, mark: Decimal | None = None) -> None:
         """Move the last price, and the mark price with it unless it is given; fill and fire what that reaches."""
         market = self.venue.market(symbol)
+        self._pass_time()
+        self.risk.funding.settle_due()  # an hour that has struck counts at the price before
         price = market.instrument.to_tick(last)
         market.move(price, price if mark is None else mark, self.venue.now_ms())
-        self.trading.fill_resting(market)
+        self.venue.data.note_prices(symbol)
+        self.trails.note(symbol, self.venue.now_ms(), price)
+        self.world.fill_resting(market)
         self.algos.settle()
         self.algos.evaluate(market, self.algos.settle)
         self._after_change()
@@ -176,6 +186,7 @@ class Exchange:
         """Place an order of the account that no client sent: at market, or resting when it has a price."""
         if side not in SIDES:
             raise refusal(Code.SIDE)
+        self._pass_time()
         check_quantity(self.venue.rules(symbol), quantity, is_market=price is None)
         ticket = OrderTicket(
             symbol=symbol,
@@ -192,20 +203,55 @@ class Exchange:
         return order
 
     def fault(self, fault: Fault) -> None:
-        """Let a fault wait for its request, or apply it to the streams at once."""
-        if fault.name not in STREAM_FAULTS:
-            self.faults.add(fault)
-        elif fault.name is FaultName.STREAM_DROP:
-            self.venue.streams.close_all()
-        else:
-            self.venue.streams.is_muted = fault.name is FaultName.STREAM_MUTE
+        """Let a fault wait for its requests or events, or let the venue act at once."""
+        if fault.spec.kind is FaultKind.ACT:
+            self._acts.act(fault)
+            self._after_change()
+            return
+        if fault.name is FaultName.STALE_READS:
+            self.history.is_kept = True
+            fault.undo = self.history.stop
+            for account in self.venue.accounts.values():
+                self.history.note(account)
+        self.faults.add(fault)
+
+    def advance(self, by_ms: int) -> None:
+        """Let time pass at once; what falls due on the way happens at its own moment, in order."""
+        end_ms = self.clock.steady_ms() + by_ms
+        while (due_ms := self.agenda.next_ms) is not None and due_ms <= end_ms:
+            self.clock.advance(max(0, due_ms - self.clock.steady_ms()))
+            self.tick()
+        self.clock.advance(max(0, end_ms - self.clock.steady_ms()))
+        self.tick()
 
     def tick(self) -> None:
-        """Do what time alone makes due: end listen keys."""
+        """Do what time alone makes due: end listen keys, let other people trade."""
+        self.agenda.run_due(self.clock.steady_ms())
+        self._pass_time()
+        self._after_change()
         self.venue.streams.expire_keys()
+
+    def _pass_time(self) -> None:
+        """Let other people trade and deadlines come, up to now; what follows for conditional orders is settled."""
+        self.world.pass_time()
+        if self.venue.flattened:
+            self.algos.settle()
+
+    def delist(self, symbol: str) -> None:
+        """Let a contract end."""
+        self.risk.delist(symbol)
+        self._after_change()
+
+    def settle_funding(self) -> None:
+        """Let the funding hour strike now."""
+        self.risk.funding.settle(self.venue.now_ms())
+        self._after_change()
 
     def _after_change(self) -> None:
         self.algos.settle()
+        self.risk.review()
         now_ms = self.venue.now_ms()
         for account in self.venue.accounts.values():
             self.naked.observe(account, now_ms)
+            self.history.note(account)
+        self.feed.pump()

@@ -71,7 +71,22 @@ def check_counter_price(market: Market, side: str) -> None:
         raise refusal(Code.COUNTER_PRICE)
 
 
+def check_trigger_band(market: Market, price: Decimal, multiplier: Decimal) -> None:
+    """Refuse a trigger far away from the mark price (-4210, -4211); how far is nowhere stated, so a switch says it."""
+    tick = market.instrument.tick_size
+    high, low = market.mark * multiplier, market.mark / multiplier
+    if price > high:
+        raise refusal(Code.TRIGGER_ABOVE_BAND, trimmed(high.quantize(tick)))
+    if price < low:
+        raise refusal(Code.TRIGGER_BELOW_BAND, trimmed(low.quantize(tick)))
+
+
+def is_notional_too_small(rules: Instrument, quantity: Decimal, price: Decimal) -> bool:
+    """Tell whether an order is worth less than MIN_NOTIONAL."""
+    return money(quantity * price) < rules.notional_min
+
+
 def check_notional(rules: Instrument, quantity: Decimal, price: Decimal) -> None:
     """Check MIN_NOTIONAL; the caller knows who is exempt."""
-    if money(quantity * price) < rules.notional_min:
+    if is_notional_too_small(rules, quantity, price):
         raise refusal(Code.MIN_NOTIONAL, trimmed(rules.notional_min))

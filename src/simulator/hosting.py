@@ -9,18 +9,21 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, cast
 
 import uvicorn
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from .asgi import ABORT_EXTENSION, Application, Receive, Scope, Send
 from .config import SimulatorConfig
 from .exchange import Exchange
 from .prices import PricePath, open_path
+from .script import play, read_script
+from .transport import GatheringTransport
 from .venue import Venue
 
-_TICK_S = 1.0
+_TICK_S = 0.02
+_RESET_CHECK_S = 0.1
 # Time that requests in flight get when the server stops.
 _DRAIN_S = 0
 _PING_INTERVAL_S = 180.0  # ``binance-usdm.md §10.1``
@@ -31,11 +34,11 @@ def _now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-class _AbortableProtocol(H11Protocol):
+class _AbortableProtocol(HttpToolsProtocol):
     """HTTP/1.1 whose handlers may cut the TCP connection, for faults that lose an answer."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
+        super().connection_made(cast("asyncio.Transport", GatheringTransport(transport)))
         self.app = functools.partial(_call_with_abort, self.app, transport)
 
 
@@ -57,6 +60,7 @@ class Server(uvicorn.Server):
         self._failure: BaseException | None = None
         # Opened here once more than needed, so that a bad price file stops the start instead of the music.
         self._open_path()
+        self._script = read_script(settings.script, exchange.venue.instruments)
         self.on_ready: Callable[[], None] = lambda: None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -103,10 +107,11 @@ class Server(uvicorn.Server):
             self._exchange.tick()
 
     async def _play_prices(self) -> None:
-        """Play the path; a reset starts it again."""
+        """Play the path and the script; a reset starts them again."""
         loop = asyncio.get_running_loop()
         while True:
             venue = self._exchange.venue
+            play(self._exchange, self._script)
             # Steps are due at moments, not after pauses: the work of a step must not slow the story down.
             due_s = loop.time()
             for step in self._open_path():
@@ -120,7 +125,7 @@ class Server(uvicorn.Server):
 
     async def _until_reset(self, venue: Venue) -> None:
         while self._exchange.venue is venue:  # noqa: ASYNC110 - the exchange is no asyncio code and owns no event
-            await asyncio.sleep(_TICK_S / 10)
+            await asyncio.sleep(_RESET_CHECK_S)
 
     def _open_path(self) -> PricePath:
         exchange = self._exchange
@@ -150,6 +155,8 @@ def make_server(config: SimulatorConfig, exchange: Exchange) -> Server:
     """Put an exchange behind a server that is not running yet."""
     settings = uvicorn.Config(
         Application(exchange, config.latency_ms),
+        # Named, so that a faster loop that happens to be installed changes nothing here.
+        loop="asyncio",
         http=_AbortableProtocol,
         ws="websockets-sansio",
         ws_ping_interval=_PING_INTERVAL_S,

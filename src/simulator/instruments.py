@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from .decimals import round_to
+from .brackets import Bracket, Brackets, brackets_of
+from .decimals import ONE, round_to
 from .instrument_table import ROWS
 from .profiles import Profile
 
@@ -13,40 +14,6 @@ TIMES_IN_FORCE = ("GTC", "IOC", "FOK", "GTX", "GTD")
 # Band of a limit price around the mark price, and its written form (``binance-usdm.md §6``).
 MULTIPLIER_UP = Decimal("1.0500")
 MULTIPLIER_DOWN = Decimal("0.9500")
-
-
-@dataclass(frozen=True, slots=True)
-class Bracket:
-    """One leverage tier: up to ``notional_cap`` at ``leverage_max``."""
-
-    leverage_max: int
-    notional_cap: Decimal
-    maintenance_rate: Decimal
-
-
-def _brackets(*tiers: tuple[int, int, str]) -> tuple[Bracket, ...]:
-    return tuple(Bracket(leverage, Decimal(cap), Decimal(rate)) for leverage, cap, rate in tiers)
-
-
-_MAJOR_BRACKETS = _brackets(
-    (125, 300_000, "0.004"),
-    (100, 800_000, "0.005"),
-    (75, 3_000_000, "0.0065"),
-    (50, 12_000_000, "0.01"),
-    (20, 70_000_000, "0.025"),
-    (10, 100_000_000, "0.05"),
-    (5, 230_000_000, "0.1"),
-    (1, 1_000_000_000, "0.125"),
-)
-_OTHER_BRACKETS = _brackets(
-    (75, 10_000, "0.01"),
-    (50, 80_000, "0.015"),
-    (25, 500_000, "0.02"),
-    (20, 1_000_000, "0.025"),
-    (10, 5_000_000, "0.05"),
-    (5, 10_000_000, "0.1"),
-    (1, 30_000_000, "0.125"),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +40,8 @@ class Instrument:
     liquidation_fee: Decimal
     onboard_date_ms: int
     max_open_orders: int
-    brackets: tuple[Bracket, ...]
+    brackets: Brackets
+    depth_share: Decimal = ONE  # of its usual size the book holds; a fault makes it thin
 
     @property
     def base_asset(self) -> str:
@@ -89,14 +57,14 @@ class Instrument:
 
     def notional_max(self, leverage: int) -> Decimal:
         """Give the largest position value allowed at a leverage."""
-        return max(tier.notional_cap for tier in self.brackets if tier.leverage_max >= leverage)
+        return next(tier.notional_cap for tier in reversed(self.brackets) if tier.leverage_max >= leverage)
 
-    def maintenance_rate(self, notional: Decimal) -> Decimal:
-        """Give the maintenance margin rate of the tier a position value falls in."""
+    def bracket(self, notional: Decimal) -> Bracket:
+        """Give the tier a position value falls in; the last one has no end for what prices did."""
         for tier in self.brackets:
             if notional <= tier.notional_cap:
-                return tier.maintenance_rate
-        return self.brackets[-1].maintenance_rate
+                return tier
+        return self.brackets[-1]
 
     def to_tick(self, price: Decimal) -> Decimal:
         """Round a price to the nearest valid one."""
@@ -118,7 +86,7 @@ def _parse(profile: Profile) -> Iterator[Instrument]:
             symbol, status, Decimal(start), int(price_precision), int(quantity_precision), Decimal(tick), Decimal(low),
             Decimal(high), Decimal(step), Decimal(most), Decimal(market_most), Decimal(notional), Decimal(protect),
             Decimal(bound), Decimal(fee), int(onboard), profile.max_open_orders,
-            _MAJOR_BRACKETS if symbol in {"BTCUSDT", "ETHUSDT"} else _OTHER_BRACKETS,
+            brackets_of(symbol),
         )  # fmt: skip
         yield _with_profile(instrument, profile) if symbol == "BTCUSDT" else instrument
 

@@ -1,30 +1,34 @@
-"""The market of one contract: its prices, the liquidity of other people, and the orders resting in between.
+"""The market of one contract: its prices, the liquidity of other people, and the orders resting in between."""
 
-Other people's liquidity is a fixed ladder around the last price. It is full again for each order that takes from it (a
-resilient book), and our trades do not move the price: only a price path or ``/sim/price`` does. So a test decides what
-the market does, while size still costs slippage, because a large order walks several levels.
-"""
-
-from bisect import bisect_left, insort
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from .decimals import floor_to, round_to
+from .decimals import ZERO, floor_to
+from .depth import LEVEL_NOTIONAL, Ladder, Level
 from .instruments import Instrument
 from .orders import Order
+from .queues import Offer, RestingSide
 
-Level = tuple[Decimal, Decimal]
-
-LEVELS = 20
-# The first level offers this value in USDT, the n-th n times as much: 5 % of a typical large contract's real depth.
-LEVEL_NOTIONAL = Decimal(25_000)
-# Distance between best bid and best ask, and between levels, as shares of the price; a tick at the least.
-SPREAD = Decimal("0.00002")
-LEVEL_GAP = Decimal("0.0001")
 # Ids count per symbol and so repeat across symbols, as on the venue (``binance-usdm.md §10.3``).
 FIRST_ORDER_ID = 8_389_765_001
 FIRST_TRADE_ID = 4_467_001
+
+
+@dataclass(frozen=True, slots=True)
+class TradePrint:
+    """One trade as everybody sees it."""
+
+    symbol: str
+    trade_id: int
+    price: Decimal
+    quantity: Decimal
+    taker_side: str
+    time_ms: int
+
+
+_SIDES = ("BUY", "SELL")
+Tape = Callable[[TradePrint], None]
 
 
 def opposite(side: str) -> str:
@@ -32,14 +36,14 @@ def opposite(side: str) -> str:
     return "SELL" if side == "BUY" else "BUY"
 
 
-def _is_as_good(side: str, price: Decimal, other: Decimal) -> bool:
-    """Tell whether a resting price comes first for a taker, or ties: asks from below, bids from above."""
-    return price <= other if side == "SELL" else price >= other
+def is_better(side: str, price: Decimal, other: Decimal) -> bool:
+    """Tell whether a resting price comes before another one for a taker: asks from below, bids from above."""
+    return price < other if side == "SELL" else price > other
 
 
 @dataclass(slots=True)
 class Market:
-    """Prices, ladder and resting orders of one contract."""
+    """Prices, ladders and resting orders of one contract."""
 
     instrument: Instrument
     last: Decimal
@@ -48,94 +52,108 @@ class Market:
     update_id: int = 1
     next_order_id: int = FIRST_ORDER_ID
     next_trade_id: int = FIRST_TRADE_ID
-    # Sorted by price and time; the first one trades first.
-    resting: dict[str, list[tuple[Decimal, int, Order]]] = field(default_factory=lambda: {"BUY": [], "SELL": []})
-    _ladders: dict[str, tuple[Level, ...]] = field(default_factory=dict)
+    # Who wants every trade; the background flow of a market with nobody resting is made up only for listeners.
+    tapes: list[Tape] = field(default_factory=list)
+    resting: dict[str, RestingSide] = field(default_factory=lambda: {side: RestingSide(side) for side in _SIDES})
+    ladders: dict[str, Ladder] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.ladders = {side: Ladder(self.instrument, side, self.last) for side in _SIDES}
 
     def move(self, last: Decimal, mark: Decimal, now_ms: int) -> None:
-        """Set both prices; the ladder follows the last price."""
+        """Set both prices; the ladders follow the last price."""
         self.last = last
         self.mark = mark
         self.updated_ms = now_ms
         self.update_id += 1
-        self._ladders.clear()
+        for ladder in self.ladders.values():
+            ladder.move(last)
+
+    def change_rules(self, rules: Instrument) -> None:
+        """Let other rules hold; other people quote by them at once."""
+        self.instrument = rules
+        self.ladders = {side: Ladder(rules, side, self.last) for side in _SIDES}
+
+    def refill(self) -> None:
+        """Let other people offer again what was taken from them."""
+        for ladder in self.ladders.values():
+            ladder.refill()
+
+    @property
+    def has_resting(self) -> bool:
+        return bool(self.resting["BUY"] or self.resting["SELL"])
 
     def watched_price(self, working_type: str) -> Decimal:
         """Give the price a conditional order looks at (``binance-usdm.md §4.2`` workingType)."""
         return self.mark if working_type == "MARK_PRICE" else self.last
 
-    def ladder(self, side: str) -> tuple[Level, ...]:
-        """Give the liquidity of other people on one side, best price first."""
-        found = self._ladders.get(side)
-        if found is None:
-            found = self._ladders[side] = tuple(self._build_ladder(side))
-        return found
-
-    def _build_ladder(self, side: str) -> Iterator[Level]:
-        rules = self.instrument
-        sign = -1 if side == "BUY" else 1
-        spread = max(rules.tick_size, round_to(self.last * SPREAD, rules.tick_size))
-        gap = max(rules.tick_size, round_to(self.last * LEVEL_GAP, rules.tick_size))
-        # The last price is the best bid; the spread lies above it.
-        best = self.last if side == "BUY" else self.last + spread
-        for index in range(LEVELS):
-            price = best + sign * gap * index
-            if price < rules.price_min:
-                return
-            quantity = floor_to(LEVEL_NOTIONAL * (index + 1) / self.last, rules.step_size)
-            yield price, max(quantity, rules.step_size)
-
-    def offers_against(self, taker_side: str) -> Iterator[tuple[Decimal, Decimal, Order | None]]:
-        """Walk what a taker meets, best price first: resting orders before the ladder at the same price."""
+    def offers_against(self, taker_side: str) -> Iterator[Offer]:
+        """Walk what a taker meets, best price first; at one price, whoever came first."""
         side = opposite(taker_side)
-        queue = self.resting[side]
-        index = 0
-        for price, quantity in self.ladder(side):
-            while index < len(queue) and _is_as_good(side, queue[index][2].price, price):
-                order = queue[index][2]
-                yield order.price, order.remaining, order
-                index += 1
-            yield price, quantity, None
-        while index < len(queue):
-            order = queue[index][2]
-            yield order.price, order.remaining, order
-            index += 1
+        queues = self.resting[side].queues()
+        queue = next(queues, None)
+        for price, quantity in self.ladders[side].levels():
+            while queue is not None and is_better(side, queue.price, price):
+                yield from queue.offers(ZERO)
+                queue = next(queues, None)
+            if queue is not None and queue.price == price:
+                yield from queue.offers(quantity)
+                queue = next(queues, None)
+            else:
+                yield price, quantity, None
+        while queue is not None:
+            yield from queue.offers(ZERO)
+            queue = next(queues, None)
+
+    def take(self, side: str, price: Decimal, quantity: Decimal) -> None:
+        """Let other people on one side trade: what waits behind them moves up."""
+        queue = self.resting[side].at(price)
+        if queue is not None:
+            queue.passed += quantity
+        self.ladders[side].take(price, quantity)
+
+    def reach(self, order: Order) -> None:
+        """Note that an order's turn has come: nobody is before it any more."""
+        queue = self.resting[order.side].at(order.price)
+        if queue is not None:
+            queue.passed = max(queue.passed, order.queue_mark)
+
+    def first_level_quantity(self, share: Decimal) -> Decimal:
+        """Give a share of what the best level of a fresh ladder offers, a step at the least."""
+        step = self.instrument.step_size
+        return max(step, floor_to(share * LEVEL_NOTIONAL / self.last, step))
 
     def best(self, side: str) -> Decimal | None:
         """Give the best price of one side, resting orders included."""
-        prices = [price for price, _ in self.ladder(side)[:1]]
-        prices += [order.price for _, _, order in self.resting[side][:1]]
-        if not prices:
-            return None
-        return max(prices) if side == "BUY" else min(prices)
+        level, queue = self.ladders[side].best(), self.resting[side].best()
+        if queue is None:
+            return None if level is None else level[0]
+        return queue.price if level is None or is_better(side, queue.price, level[0]) else level[0]
 
     def depth(self, side: str, limit: int) -> list[Level]:
-        """Give the visible levels of one side. The ladder behind a crossing resting order counts as taken."""
-        other = self.resting[opposite(side)]
-        levels: dict[Decimal, Decimal] = {}
-        for price, quantity in self.ladder(side):
-            if other and (price <= other[0][2].price if side == "SELL" else price >= other[0][2].price):
-                continue
-            levels[price] = quantity
-        for _, _, order in self.resting[side]:
-            levels[order.price] = levels.get(order.price, Decimal(0)) + order.remaining
-        return sorted(levels.items(), reverse=side == "BUY")[:limit]
+        """Give the visible levels of one side, best price first."""
+        levels: list[Level] = []
+        for price, quantity, _ in self.offers_against(opposite(side)):
+            if levels and levels[-1][0] == price:
+                levels[-1] = (price, levels[-1][1] + quantity)
+            elif len(levels) == limit:
+                break
+            else:
+                levels.append((price, quantity))
+        return levels
 
     def rest(self, order: Order) -> None:
-        """Put an order into the queue at its price."""
-        insort(self.resting[order.side], self._queue_entry(order))
+        """Let an order wait at its price, behind what others show there."""
+        self.resting[order.side].add(order, self.ladders[order.side].at(order.price))
 
     def unrest(self, order: Order) -> None:
         """Take an order out of its queue, if it is there."""
-        queue = self.resting[order.side]
-        index = bisect_left(queue, self._queue_entry(order))
-        if index < len(queue) and queue[index][2] is order:
-            del queue[index]
+        self.resting[order.side].remove(order)
 
-    @staticmethod
-    def _queue_entry(order: Order) -> tuple[Decimal, int, Order]:
-        # The sequence is unique, so a comparison never reaches the order itself.
-        return (-order.price if order.side == "BUY" else order.price), order.sequence, order
+    def print_trade(self, trade: TradePrint) -> None:
+        """Show a trade to everybody."""
+        for tape in self.tapes:
+            tape(trade)
 
     def take_order_id(self) -> int:
         """Give the next order id of this symbol."""

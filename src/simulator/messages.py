@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from .decimals import ZERO, money, padded, plain, trimmed
 from .instruments import Instrument
-from .orders import AlgoOrder, AlgoStatus, Fill, Order
+from .orders import Fill, Order, OrderTicket
 
 Row = dict[str, object]
 
@@ -48,9 +48,9 @@ def _common_order_fields(rules: Instrument, order: Order) -> Row:
         "workingType": order.working_type,
         "priceProtect": order.price_protect,
         "origType": order.order_type,
-        "priceMatch": "NONE",
+        "priceMatch": order.price_match,
         "selfTradePreventionMode": order.self_trade_prevention,
-        "goodTillDate": 0,
+        "goodTillDate": order.good_till_ms,
         "updateTime": order.updated_ms,
     }
 
@@ -65,6 +65,33 @@ def order_acknowledgement(rules: Instrument, order: Order) -> Row:
     nothing = padded(ZERO, rules.quantity_precision)
     answer = order_answer(rules, order)
     return answer | {"status": "NEW", "executedQty": nothing, "cumQty": nothing, "updateTime": order.created_ms}
+
+
+def test_answer(rules: Instrument, ticket: OrderTicket, quantity: Decimal, client_id: str, now_ms: int) -> Row:
+    """Write the answer of order/test: an order that never was, with the two fields other answers have lost."""
+    order = Order(
+        order_id=0,
+        client_order_id=client_id,
+        symbol=ticket.symbol,
+        side=ticket.side,
+        order_type=ticket.order_type,
+        quantity=quantity,
+        price=ticket.price,
+        time_in_force=ticket.time_in_force,
+        position_side=ticket.position_side,
+        reduce_only=ticket.reduce_only,
+        close_position=ticket.close_position,
+        self_trade_prevention=ticket.self_trade_prevention,
+        working_type=ticket.working_type,
+        price_protect=ticket.price_protect,
+        owner="",
+        created_ms=now_ms,
+        updated_ms=now_ms,
+        price_match=ticket.price_match,
+        good_till_ms=ticket.good_till_ms,
+    )
+    nothing: Row = {"avgPrice": padded(ZERO, rules.price_precision), "cumQuote": "0"}
+    return order_answer(rules, order) | nothing
 
 
 def order_row(rules: Instrument, order: Order) -> Row:
@@ -105,8 +132,37 @@ def trade_row(fill: Fill) -> Row:
     }
 
 
+def modify_answer(rules: Instrument, order: Order, modify_id: str) -> Row:
+    """Write the answer of a change, which echoes the caller's number for it."""
+    echo: Row = {"modifyId": int(modify_id)} if modify_id else {}
+    return order_answer(rules, order) | {"pair": order.symbol} | echo
+
+
+def amendment_row(rules: Instrument, order: Order, index: int) -> Row:
+    """Write a row of orderAmendment; the count is that of changes up to this one."""
+    made = order.amendments[index]
+    decimals = rules.price_precision
+    change: Row = {
+        "price": {"before": padded(made.price_before, decimals), "after": padded(made.price_after, decimals)},
+        "origQty": {"before": plain(made.quantity_before), "after": plain(made.quantity_after)},
+        "count": index + 1,
+    }
+    if made.modify_id:
+        change["modifyId"] = int(made.modify_id)
+    return {
+        "amendmentId": made.amendment_id,
+        "symbol": order.symbol,
+        "pair": order.symbol,
+        "orderId": order.order_id,
+        "clientOrderId": order.client_order_id,
+        "time": made.time_ms,
+        "amendment": change,
+    }
+
+
 def order_event(order: Order, execution_type: str, now_ms: int, fill: Fill | None = None) -> Row:
     """Write ORDER_TRADE_UPDATE; ``fill`` is the execution it reports, if it is one."""
+    amended = order.modify_id if execution_type == "AMENDMENT" else ""
     return {
         "e": "ORDER_TRADE_UPDATE",
         "T": now_ms,
@@ -124,6 +180,7 @@ def order_event(order: Order, execution_type: str, now_ms: int, fill: Fill | Non
             "x": execution_type,
             "X": order.status.value,
             "i": order.order_id,
+            **({"M": amended} if amended else {}),
             "l": trimmed(fill.quantity) if fill else "0",
             "z": trimmed(order.executed),
             "L": trimmed(fill.price) if fill else "0",
@@ -144,8 +201,8 @@ def order_event(order: Order, execution_type: str, now_ms: int, fill: Fill | Non
             "si": 0,
             "ss": 0,
             "V": order.self_trade_prevention,
-            "pm": "NONE",
-            "gtd": 0,
+            "pm": order.price_match,
+            "gtd": order.good_till_ms,
             "er": order.expiry_reason.value,
         },
     }
@@ -168,122 +225,3 @@ def trade_lite_event(rules: Instrument, order: Order, hint: TradeHint, now_ms: i
         "t": hint.trade_id,
         "i": order.order_id,
     }
-
-
-def algo_placement(rules: Instrument, algo: AlgoOrder) -> Row:
-    """Write the answer of placing a conditional order, in the order of the live capture (``binance-usdm.md §4.3``)."""
-    is_trailing = algo.order_type == "TRAILING_STOP_MARKET"
-    trailing = (
-        {"activatePrice": plain(algo.activate_price), "callbackRate": plain(algo.callback_rate)} if is_trailing else {}
-    )
-    return {
-        "algoId": algo.algo_id,
-        "clientAlgoId": algo.client_algo_id,
-        "algoType": "CONDITIONAL",
-        "orderType": algo.order_type,
-        "symbol": algo.symbol,
-        "side": algo.side,
-        "positionSide": algo.position_side,
-        "timeInForce": algo.time_in_force,
-        "quantity": plain(algo.quantity),
-        "algoStatus": algo.status.value,
-        "triggerPrice": padded(algo.trigger_price, rules.price_precision),
-        "price": padded(algo.price, rules.price_precision),
-        "icebergQuantity": None,
-        "selfTradePreventionMode": algo.self_trade_prevention,
-        "workingType": algo.working_type,
-        "priceMatch": "NONE",
-        "closePosition": algo.close_position,
-        "priceProtect": algo.price_protect,
-        "reduceOnly": algo.reduce_only,
-        **trailing,
-        "createTime": algo.created_ms,
-        "updateTime": algo.updated_ms,
-        "triggerTime": algo.trigger_ms,
-        "goodTillDate": 0,
-    }
-
-
-def open_algo_row(rules: Instrument, algo: AlgoOrder) -> Row:
-    """Write a row of openAlgoOrders: numbers trimmed, actual fields empty."""
-    return algo_placement(rules, algo) | {
-        "triggerPrice": trimmed(algo.trigger_price),
-        "price": _at_least_one_decimal(algo.price),
-        "actualOrderId": "",
-        "actualQty": "0.0",
-        "actualPrice": "0.0",
-        "tpTriggerPrice": "0.0",
-        "tpPrice": "0.0",
-        "slTriggerPrice": "0.0",
-        "slPrice": "0.0",
-        "tpOrderType": "",
-        "isActivated": algo.is_activated,
-    }
-
-
-_ONLY_IN_LISTS = frozenset({"tpTriggerPrice", "tpPrice", "slTriggerPrice", "slPrice"})
-
-
-def algo_query_answer(rules: Instrument, algo: AlgoOrder) -> Row:
-    """Write the answer of a single query: a row of allAlgoOrders without its prices of linked orders."""
-    return {name: value for name, value in algo_row(rules, algo).items() if name not in _ONLY_IN_LISTS}
-
-
-def algo_row(rules: Instrument, algo: AlgoOrder) -> Row:
-    """Write a row of allAlgoOrders."""
-    row = open_algo_row(rules, algo) | {"actualPrice": padded(ZERO, 7)}
-    order = algo.order
-    if order is None:
-        return row
-    return row | {
-        "actualOrderId": str(order.order_id),
-        "actualPrice": padded(order.average_price, 7),
-        "actualQty": _at_least_one_decimal(order.executed),
-        "actualType": order.order_type,
-    }
-
-
-def _at_least_one_decimal(value: Decimal) -> str:
-    text = trimmed(value)
-    return text if "." in text else text + ".0"
-
-
-def algo_event(algo: AlgoOrder, now_ms: int) -> Row:
-    """Write ALGO_UPDATE in its present status."""
-    body: Row = {
-        "caid": algo.client_algo_id,
-        "aid": algo.algo_id,
-        "at": "CONDITIONAL",
-        "o": algo.order_type,
-        "s": algo.symbol,
-        "S": algo.side,
-        "ps": algo.position_side,
-        "f": algo.time_in_force,
-        "q": trimmed(algo.quantity),
-        "X": algo.status.value,
-        "ai": "" if algo.order is None else str(algo.order.order_id),
-    }
-    if algo.order is not None:
-        # TRIGGERED tells of the acceptance, before the order has executed anything.
-        has_result = algo.status is AlgoStatus.FINISHED
-        body |= {
-            "ap": average_text(algo.order) if has_result else "0",
-            "aq": trimmed(algo.order.executed) if has_result else "0",
-            "act": algo.order.order_type,
-        }
-    body |= {
-        "tp": trimmed(algo.trigger_price),
-        "p": trimmed(algo.price),
-        "V": algo.self_trade_prevention,
-        "wt": algo.working_type,
-        "pm": "NONE",
-        "cp": algo.close_position,
-        "pP": algo.price_protect,
-        "R": algo.reduce_only,
-        "tt": algo.trigger_ms,
-        "gtd": 0,
-        "ia": algo.is_activated,
-    }
-    if algo.reject_reason:
-        body["rm"] = algo.reject_reason
-    return {"e": "ALGO_UPDATE", "T": now_ms, "E": now_ms, "o": body}

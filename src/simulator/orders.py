@@ -43,10 +43,15 @@ class ExpiryReason(StrEnum):
     NONE = "0"
     SELF_TRADE = "1"
     IOC_REST = "2"
+    IOC_SELF_TRADE = "3"
     REDUCE_ONLY = "4"
+    LIQUIDATION = "5"
+    DELISTED = "7"
     MARKET_REST = "9"
 
 
+_EMPTY_KEPT_MS = 3 * 86_400_000
+_FILLED_KEPT_MS = 90 * 86_400_000
 OPEN = frozenset({Status.NEW, Status.PARTIALLY_FILLED})
 
 
@@ -67,6 +72,21 @@ class OrderTicket:
     self_trade_prevention: str = "EXPIRE_MAKER"
     working_type: str = "CONTRACT_PRICE"
     price_protect: bool = False
+    price_match: str = "NONE"
+    good_till_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Amendment:
+    """One change of an order, with what was before."""
+
+    amendment_id: int
+    time_ms: int
+    price_before: Decimal
+    price_after: Decimal
+    quantity_before: Decimal
+    quantity_after: Decimal
+    modify_id: str
 
 
 @dataclass(slots=True)
@@ -90,11 +110,17 @@ class Order:
     owner: str
     created_ms: int
     updated_ms: int
+    price_match: str = "NONE"
+    good_till_ms: int = 0
     sequence: int = 0
     status: Status = Status.NEW
     executed: Decimal = ZERO
     quote: Decimal = ZERO
     expiry_reason: ExpiryReason = ExpiryReason.NONE
+    # Its turn comes when the queue at its price has let this much of other people trade (``queues``).
+    queue_mark: Decimal = ZERO
+    modify_id: str = ""  # the caller's number of the latest change
+    amendments: list[Amendment] = field(default_factory=list)
 
     @property
     def remaining(self) -> Decimal:
@@ -107,6 +133,13 @@ class Order:
     @property
     def is_open(self) -> bool:
         return self.status in OPEN
+
+    def is_forgotten(self, now_ms: int) -> bool:
+        """Tell whether the venue knows it no more: over and empty after 3 days, over after 90 (``§3.2``)."""
+        if self.is_open:
+            return False
+        kept_ms = _FILLED_KEPT_MS if self.executed else _EMPTY_KEPT_MS
+        return self.updated_ms + kept_ms < now_ms
 
 
 @dataclass(slots=True)
@@ -133,6 +166,8 @@ class AlgoOrder:
     owner: str
     created_ms: int
     updated_ms: int
+    price_match: str = "NONE"
+    good_till_ms: int = 0
     status: AlgoStatus = AlgoStatus.NEW
     trigger_ms: int = 0
     is_activated: bool = False
@@ -174,6 +209,13 @@ class Fill:
     time_ms: int
 
 
+LegSide = tuple[str, str, str]
+
+
+def _leg_side(order: Order) -> LegSide:
+    return order.symbol, order.side, order.position_side
+
+
 @dataclass(slots=True)
 class OrderBooklet:
     """All orders of an account: by id for ever, by client id the newest, and the open ones."""
@@ -183,8 +225,9 @@ class OrderBooklet:
     open_by_client_id: dict[tuple[str, str], Order] = field(default_factory=dict)
     open_per_symbol: dict[str, dict[int, Order]] = field(default_factory=dict)
     # Running sums over open orders, so that admitting an order does not cost a walk over all resting ones.
-    opening_notional: dict[str, Decimal] = field(default_factory=dict)
-    reducing_quantity: dict[tuple[str, str, str], Decimal] = field(default_factory=dict)
+    opening_notional: dict[tuple[str, str, str], Decimal] = field(default_factory=dict)
+    reducing_quantity: dict[LegSide, Decimal] = field(default_factory=dict)
+    _reducing: dict[LegSide, dict[int, Order]] = field(default_factory=dict)
 
     def add(self, order: Order) -> None:
         """Record a new order; it counts as open until ``close`` is called."""
@@ -192,6 +235,8 @@ class OrderBooklet:
         self.newest_by_client_id[order.symbol, order.client_order_id] = order
         self.open_by_client_id[order.symbol, order.client_order_id] = order
         self.open_per_symbol.setdefault(order.symbol, {})[order.order_id] = order
+        if order.reduce_only:
+            self._reducing.setdefault(_leg_side(order), {})[order.order_id] = order
         self._count(order, order.remaining)
 
     def execute(self, order: Order, price: Decimal, quantity: Decimal) -> None:
@@ -203,21 +248,34 @@ class OrderBooklet:
     def cut(self, order: Order, quantity: Decimal) -> None:
         """Make an open order smaller."""
         order.quantity -= quantity
+        order.modify_id = ""
         self._count(order, -quantity)
 
     def close(self, order: Order) -> None:
         """Take a finished order out of the open ones: its client id may now be used again (``§5.4``)."""
         del self.open_by_client_id[order.symbol, order.client_order_id]
         del self.open_per_symbol[order.symbol][order.order_id]
+        if order.reduce_only:
+            del self._reducing[_leg_side(order)][order.order_id]
         self._count(order, -order.remaining)
 
+    def amend(self, order: Order, price: Decimal, quantity: Decimal) -> None:
+        """Change price and size of an open order."""
+        self._count(order, -order.remaining)
+        order.price, order.quantity = price, quantity
+        self._count(order, order.remaining)
+
+    def reducing_orders(self, symbol: str, side: str, position_side: str) -> list[Order]:
+        """List the open reduce-only orders of a leg on one side, oldest first."""
+        return list(self._reducing.get((symbol, side, position_side), {}).values())
+
     def _count(self, order: Order, quantity: Decimal) -> None:
+        key = _leg_side(order)
         if order.reduce_only:
-            key = (order.symbol, order.side, order.position_side)
             self.reducing_quantity[key] = self.reducing_quantity.get(key, ZERO) + quantity
         elif order.order_type == "LIMIT":
-            notional = self.opening_notional.get(order.symbol, ZERO)
-            self.opening_notional[order.symbol] = notional + quantity * order.price
+            notional = self.opening_notional.get(key, ZERO)
+            self.opening_notional[key] = notional + quantity * order.price
 
     def open_orders(self, symbol: str | None = None) -> list[Order]:
         """List the open orders, oldest first."""

@@ -20,6 +20,7 @@ class Position:
     cost: Decimal = ZERO  # signed like the amount
     realized: Decimal = ZERO
     commission: Decimal = ZERO
+    isolated_wallet: Decimal = ZERO  # margin set aside for this leg alone
     updated_ms: int = 0
 
     @property
@@ -35,9 +36,14 @@ class Position:
         """Give the open profit at a mark price."""
         return self.amount * mark_price - self.cost
 
+    @staticmethod
+    def signed(side: str, quantity: Decimal) -> Decimal:
+        """Give what an order of a side adds to the amount."""
+        return quantity if side == "BUY" else -quantity
+
     def apply(self, side: str, quantity: Decimal, price: Decimal, commission: Decimal, now_ms: int) -> Decimal:
         """Book one fill and return the profit it realised."""
-        signed = quantity if side == "BUY" else -quantity
+        signed = self.signed(side, quantity)
         closing = min(quantity, abs(self.amount)) if self.amount * signed < 0 else ZERO
         realized = self._close(closing, price) if closing else ZERO
         opening = quantity - closing
@@ -59,3 +65,18 @@ class Position:
         self.cost -= cost
         self.amount -= closed
         return money(closed * price - cost)
+
+    def release_margin(self, before: Decimal, closed: Decimal, result: Decimal) -> Decimal:
+        """Give back the isolated margin of what was closed; a loss beyond it takes from the rest of the wallet.
+
+        What even that cannot bear is returned: nobody loses more than an isolated wallet.
+        """
+        if not closed:
+            return ZERO
+        whole = closed == abs(before)
+        released = self.isolated_wallet if whole else money(self.isolated_wallet * closed / abs(before))
+        self.isolated_wallet -= released
+        shortage = max(ZERO, -(released + result))
+        taken = min(shortage, self.isolated_wallet)
+        self.isolated_wallet -= taken
+        return shortage - taken

@@ -2,6 +2,7 @@
 
 import json
 from collections import deque
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from .faults import Fault
@@ -9,10 +10,11 @@ from .messages import Row
 from .params import Params
 
 if TYPE_CHECKING:
-    from .exchange import HttpAnswer
+    from .answers import HttpAnswer
     from .rest.dispatch import RestRequest
 
 REQUESTS_MAX = 5000
+TRAIL_MAX = 240
 _HIDDEN = frozenset({"signature", "timestamp", "listenkey"})
 
 
@@ -46,9 +48,30 @@ class RequestLog:
         return list(self._rows)
 
 
+class PriceTrails:
+    """Where prices came from: the latest moments of each symbol, for a chart."""
+
+    def __init__(self) -> None:
+        self._trails: dict[str, deque[tuple[int, str]]] = {}
+
+    def note(self, symbol: str, now_ms: int, price: Decimal) -> None:
+        """Remember a price; of one moment the last one counts."""
+        trail = self._trails.setdefault(symbol, deque(maxlen=TRAIL_MAX))
+        if trail and trail[-1][0] == now_ms:
+            trail.pop()
+        trail.append((now_ms, format(price, "f")))
+
+    def rows(self) -> Row:
+        """Give all of them."""
+        return {symbol: list(trail) for symbol, trail in self._trails.items()}
+
+
 def _code_of(answer: "HttpAnswer") -> int | None:
     """Give the error code of an answer, None when it was no error."""
     if answer.status < 400:
         return None
-    code = json.loads(answer.body).get("code")
+    try:
+        code = json.loads(answer.body)["code"]
+    except ValueError:  # a page of something in front of the exchange
+        return None
     return code if isinstance(code, int) else None

@@ -13,6 +13,8 @@ from .control import make_fault, place_by_hand, set_account, state
 from .exchange import Exchange
 from .hosting import bind, make_exchange, make_server
 from .messages import Row
+from .script import play, read_script
+from .ws_api import PATH as WS_API_PATH
 
 _START_TIMEOUT_S = 10.0
 _STOP_TIMEOUT_S = 5.0
@@ -30,6 +32,7 @@ class RunningSimulator:
         address = f"{config.host}:{self._listener.getsockname()[1]}"
         self.rest_url = f"http://{address}"
         self.stream_url = f"ws://{address}"
+        self.ws_api_url = f"ws://{address}{WS_API_PATH}"
         self._ready: Future[asyncio.AbstractEventLoop] = Future()
         self._server.on_ready = lambda: self._ready.set_result(asyncio.get_running_loop())
         self._thread = threading.Thread(target=self._serve, name="simulator", daemon=True)
@@ -101,6 +104,19 @@ class RunningSimulator:
         """Cause a fault; options as in ``POST /sim/fault``."""
         fault = make_fault({"fault": name, **options})
         self._on_loop(lambda: self.exchange.fault(fault))
+
+    def lift_faults(self) -> int:
+        """End all faults that wait or stand; tell how many."""
+        return self._on_loop(lambda: self.exchange.faults.lift())
+
+    def play(self, *lines: str) -> None:
+        """Play a script from now on, one JSON object per line."""
+        steps = read_script(lines, self.exchange.venue.instruments)
+        self._on_loop(lambda: play(self.exchange, steps))
+
+    def advance(self, by_ms: int) -> None:
+        """Let time pass at once, with all that falls due on the way."""
+        self._on_loop(lambda: self.exchange.advance(by_ms))
 
     def state(self) -> Row:
         """Give what ``GET /sim/state`` shows."""

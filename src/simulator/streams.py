@@ -1,25 +1,24 @@
-"""User data streams without sockets: listen keys, routed paths, subscriptions, who hears what.
+"""Streams without sockets: listen keys, connections, who hears what.
 
 A socket server (or a test) gives each connection a ``send`` callback and feeds it what the client sends. Sources:
-``binance-usdm.md §1.2`` for paths, ``§3.5`` and ``§10.1`` for listen keys, ``§10.7`` for the subscribe protocol.
+``binance-usdm.md §1.2`` for paths, ``§3.5`` and ``§10.1`` for listen keys and the life of a connection.
 """
 
-import json
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from urllib.parse import parse_qsl
 
+from .connections import Close, Connection, Send, dump
 from .errors import Code, refusal
 from .messages import Row
 from .profiles import Profile
+from .subscribing import answer
+
+__all__ = ["LISTEN_KEY_LIFE_MS", "StreamHub", "dump"]
 
 LISTEN_KEY_LIFE_MS = 60 * 60 * 1000
+CONNECTION_LIFE_MS = 24 * 60 * 60 * 1000
 _KEY_LETTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-_ROUTES = ("private", "public", "market")
-
-Send = Callable[[str], None]
-Close = Callable[[], None]
 
 
 @dataclass(slots=True)
@@ -30,32 +29,20 @@ class ListenKey:
     expires_ms: int
 
 
-@dataclass(slots=True, eq=False)
-class Connection:
-    """One socket of a client."""
-
-    route: str  # private, public, market, or empty for the unrouted path
-    is_combined: bool
-    send: Send
-    close: Close
-    # Subscribed names; for a listen key the events wanted, empty for all of them.
-    subscriptions: dict[str, frozenset[str]] = field(default_factory=dict, repr=False)
-
-
-def dump(row: object) -> str:
-    """Write a message as compact JSON."""
-    return json.dumps(row, separators=(",", ":"))
-
-
 class StreamHub:
     """Listen keys and connections; decides who hears an event."""
 
-    def __init__(self, profile: Profile, now_ms: Callable[[], int], ids: random.Random) -> None:
+    def __init__(
+        self, profile: Profile, now_ms: Callable[[], int], ids: random.Random, shutdown_notice_ms: int
+    ) -> None:
         self._profile = profile
         self._now_ms = now_ms
         self._ids = ids
+        self._shutdown_notice_ms = shutdown_notice_ms
         self._keys: dict[str, ListenKey] = {}
         self._connections: list[Connection] = []
+        # Called when a subscription may have changed: public streams open at once.
+        self.on_subscriptions: Callable[[], None] = lambda: None
         self.is_muted = False
 
     # Listen keys.
@@ -83,44 +70,51 @@ class StreamHub:
             for connection in self._listeners(closed.key):
                 connection.close()
 
+    @property
+    def connection_count(self) -> int:
+        return len(self._connections)
+
+    def expire_keys_now(self) -> None:
+        """End every key before its time: the ``listen_key_expired`` fault."""
+        for active in self._keys.values():
+            active.expires_ms = self._now_ms()
+        self.expire_keys()
+
     def expire_keys(self) -> None:
-        """End the keys whose hour is over: one last event, then silence on an open socket (``§10.1``)."""
+        """End what is over: keys after their hour, connections after their day (``§10.1``).
+
+        A key ends with one last event, then silence on an open socket.
+        """
         now_ms = self._now_ms()
         for api_key, active in list(self._keys.items()):
             if now_ms >= active.expires_ms:
                 self.publish(api_key, {"e": "listenKeyExpired", "E": now_ms, "listenKey": active.key})
                 del self._keys[api_key]
+        for connection in self._connections:
+            age_ms = now_ms - connection.opened_ms
+            if age_ms >= CONNECTION_LIFE_MS:
+                connection.close()
+            elif age_ms >= CONNECTION_LIFE_MS - self._shutdown_notice_ms and not connection.is_warned:
+                connection.is_warned = True
+                connection.send(dump({"event": {"e": "serverShutdown", "E": now_ms}}))
 
     # Connections.
 
     def connect(self, path: str, raw_query: str, send: Send, close: Close) -> Connection:
         """Accept a connection. A wrong path or an unknown key gives no error, only silence (``§1.2``)."""
-        parts = [part for part in path.split("/") if part]
-        route = parts.pop(0) if parts and parts[0] in _ROUTES else ""
-        form = parts.pop(0) if parts else ""
-        connection = Connection(route, form == "stream", send, close)
-        for name in parts:
-            connection.subscriptions[name] = frozenset()
-        self._subscribe_from_query(connection, raw_query)
-        self._connections.append(connection)
-        return connection
+        return self.join(Connection.from_path(path, raw_query, send, close, self._now_ms()))
 
-    @staticmethod
-    def _subscribe_from_query(connection: Connection, raw_query: str) -> None:
-        latest = ""
-        for name, value in parse_qsl(raw_query):
-            if name == "streams":
-                connection.subscriptions.update(dict.fromkeys(value.split("/"), frozenset()))
-            elif name == "listenKey":
-                latest = value
-                connection.subscriptions[latest] = frozenset()
-            elif name == "events" and latest:
-                connection.subscriptions[latest] = frozenset(value.split("/"))
+    def join(self, connection: Connection) -> Connection:
+        """Take a connection in."""
+        self._connections.append(connection)
+        self.on_subscriptions()
+        return connection
 
     def disconnect(self, connection: Connection) -> None:
         """Forget a connection."""
         if connection in self._connections:
             self._connections.remove(connection)
+            self.on_subscriptions()
 
     def close_all(self) -> None:
         """Close every connection: the ``stream_drop`` fault."""
@@ -128,25 +122,14 @@ class StreamHub:
             connection.close()
 
     def receive(self, connection: Connection, text: str) -> None:
-        """Take a message of the client: SUBSCRIBE, UNSUBSCRIBE or LIST_SUBSCRIPTIONS."""
-        try:
-            request = json.loads(text)
-            method, names, request_id = request["method"], request.get("params", []), request.get("id")
-        except (ValueError, TypeError, KeyError, AttributeError):
-            connection.send(dump({"code": 2, "msg": "Invalid request: not a known request object"}))
+        """Take a message of the client; one that talks too much is cut off (``§10.1``)."""
+        now_ms = self._now_ms()
+        connection.messages.add(now_ms, 1)
+        if connection.messages.count(now_ms) > connection.messages.limit:
+            connection.close()
             return
-        result: list[str] | None = None
-        if method == "SUBSCRIBE":
-            connection.subscriptions.update({str(name): frozenset() for name in names})
-        elif method == "UNSUBSCRIBE":
-            for name in names:
-                connection.subscriptions.pop(str(name), None)
-        elif method == "LIST_SUBSCRIPTIONS":
-            result = list(connection.subscriptions)
-        else:
-            connection.send(dump({"code": 1, "msg": f"Invalid value type: unknown method {method}", "id": request_id}))
-            return
-        connection.send(dump({"result": result, "id": request_id}))
+        connection.send(answer(connection, text))
+        self.on_subscriptions()
 
     # Events.
 
@@ -161,25 +144,30 @@ class StreamHub:
         if active is None or self.is_muted:
             return
         bare = dump(event)
-        wrapped = ""
         for connection in self._listeners(active.key):
             wanted = connection.subscriptions[active.key]
-            if wanted and event["e"] not in wanted:
-                continue
-            if connection.is_combined:
-                wrapped = wrapped or dump({"stream": active.key, "data": event})
-                connection.send(wrapped)
-            else:
-                connection.send(bare)
+            if not wanted or event["e"] in wanted:
+                connection.tell(active.key, event, bare)
 
     def _listeners(self, key: str) -> list[Connection]:
         return [
             connection
             for connection in self._connections
-            if key in connection.subscriptions and self._may_hear_private_events(connection)
+            if key in connection.subscriptions and self._is_served(connection, "private")
         ]
 
-    def _may_hear_private_events(self, connection: Connection) -> bool:
-        if connection.route == "private":
+    def market_listeners(self, route_of: Callable[[str], str | None]) -> dict[str, list[Connection]]:
+        """Give the public streams that somebody listens to on the right path."""
+        found: dict[str, list[Connection]] = {}
+        for connection in self._connections:
+            for name in connection.subscriptions:
+                route = route_of(name)
+                if route is not None and self._is_served(connection, route):
+                    found.setdefault(name, []).append(connection)
+        return found
+
+    def _is_served(self, connection: Connection, route: str) -> bool:
+        """Tell whether a path carries a kind of event; unrouted paths are mute on mainnet, alive on demo (``§1.2``)."""
+        if connection.route == route:
             return True
         return not connection.route and self._profile.private_events_on_unrouted_paths

@@ -9,16 +9,13 @@ from ..account_messages import (
     position_risk_v2,
     position_risk_v3,
 )
-from ..accounts import MAKER_RATE, TAKER_RATE
 from ..decimals import plain
-from ..errors import Code, refusal
 from ..messages import Row
 from ..positions import Position
+from . import account_history as history
+from . import settings
 from .market import order_limits
-from .route import Call, Route, Routes, Security, costs, success
-
-_FLAGS = frozenset({"true", "false"})
-_MARGIN_TYPES = frozenset({"ISOLATED", "CROSSED"})
+from .route import Call, Route, Routes, Security, costs
 
 
 def _symbols(call: Call, candidates: list[str]) -> list[str]:
@@ -73,7 +70,7 @@ def account_two(call: Call) -> object:
     margin = call.venue.margins.summary(account)
     return {
         "feeTier": 0,
-        "feeBurn": False,
+        "feeBurn": account.burns_fees,
         "canTrade": True,
         "canDeposit": True,
         "canWithdraw": True,
@@ -91,45 +88,6 @@ def account_two(call: Call) -> object:
 def balance(call: Call) -> object:
     """List the wallet."""
     return [balance_row(call.account, call.venue.margins.summary(call.account))]
-
-
-def set_leverage(call: Call) -> object:
-    """Set the leverage of a symbol; the same value again succeeds (``binance-usdm.md §9.5``)."""
-    rules = call.venue.rules(call.params.text("symbol"))
-    leverage = call.params.integer("leverage")
-    if not 1 <= leverage <= rules.leverage_max:
-        raise refusal(Code.LEVERAGE_VALUE, leverage)
-    account = call.account
-    mark = call.venue.markets[rules.symbol].mark
-    largest = max(abs(leg.amount) * mark for leg in account.legs(rules.symbol))
-    if largest > rules.notional_max(leverage):
-        raise refusal(Code.MAX_POSITION)
-    settings = account.settings_of(rules.symbol)
-    before, settings.leverage = settings.leverage, leverage
-    margin = call.venue.margins.summary(account)
-    if leverage < before and margin.initial > margin.balance:
-        settings.leverage = before
-        raise refusal(Code.LEVERAGE_TOO_LOW)
-    if leverage != before:
-        call.venue.tell_config(account, {"ac": {"s": rules.symbol, "l": leverage}})
-    maximum = plain(rules.notional_max(leverage))
-    return {"leverage": leverage, "maxNotionalValue": maximum, "symbol": rules.symbol}
-
-
-def set_margin_type(call: Call) -> object:
-    """Set cross or isolated margin; the same again is -4046."""
-    symbol = call.venue.rules(call.params.text("symbol")).symbol
-    margin_type = call.params.choice("marginType", _MARGIN_TYPES, Code.PARAMETER_VALUE)
-    account = call.account
-    settings = account.settings_of(symbol)
-    if settings.margin_type == margin_type:
-        raise refusal(Code.MARGIN_TYPE_UNCHANGED)
-    if account.orders.open_orders(symbol):
-        raise refusal(Code.MARGIN_TYPE_OPEN_ORDERS)
-    if any(leg.amount for leg in account.legs(symbol)):
-        raise refusal(Code.MARGIN_TYPE_POSITION)
-    settings.margin_type = margin_type
-    return success()
 
 
 def symbol_config(call: Call) -> object:
@@ -163,36 +121,12 @@ def account_config(call: Call) -> object:
     }
 
 
-def position_mode(call: Call) -> object:
-    """Show the position mode."""
-    return {"dualSidePosition": call.account.is_hedge_mode}
-
-
-def set_position_mode(call: Call) -> object:
-    """Switch the position mode; the same again is -4059."""
-    wanted = call.params.choice("dualSidePosition", _FLAGS, Code.PARAMETER_VALUE) == "true"
-    account = call.account
-    if wanted is account.is_hedge_mode:
-        raise refusal(Code.POSITION_MODE_UNCHANGED)
-    if account.orders.open_orders() or account.live_algos():
-        raise refusal(Code.POSITION_MODE_OPEN_ORDERS)
-    if account.open_positions():
-        raise refusal(Code.POSITION_MODE_POSITION)
-    account.is_hedge_mode = wanted
-    return success()
-
-
-def multi_assets(call: Call) -> object:
-    """Show the multi-assets mode."""
-    return {"multiAssetsMargin": call.account.is_multi_assets}
-
-
 def commission_rate(call: Call) -> object:
     """Show the fee rates of a symbol."""
     return {
         "symbol": call.venue.rules(call.params.text("symbol")).symbol,
-        "makerCommissionRate": plain(MAKER_RATE),
-        "takerCommissionRate": plain(TAKER_RATE),
+        "makerCommissionRate": plain(call.account.maker_rate),
+        "takerCommissionRate": plain(call.account.taker_rate),
         "rpiCommissionRate": "0.00005",
     }
 
@@ -203,19 +137,16 @@ def order_rate_limits(call: Call) -> object:
 
 
 ROUTES: Routes = {
+    **settings.ROUTES,
+    **history.ROUTES,
     ("GET", "/fapi/v3/positionRisk"): Route(position_risk_three, Security.SIGNED, costs(5)),
     ("GET", "/fapi/v2/positionRisk"): Route(position_risk_two, Security.SIGNED, costs(5)),
     ("GET", "/fapi/v3/account"): Route(account_three, Security.SIGNED, costs(5)),
     ("GET", "/fapi/v2/account"): Route(account_two, Security.SIGNED, costs(5)),
     ("GET", "/fapi/v3/balance"): Route(balance, Security.SIGNED, costs(5)),
     ("GET", "/fapi/v2/balance"): Route(balance, Security.SIGNED, costs(5)),
-    ("POST", "/fapi/v1/leverage"): Route(set_leverage, Security.SIGNED, costs(1)),
-    ("POST", "/fapi/v1/marginType"): Route(set_margin_type, Security.SIGNED, costs(1)),
     ("GET", "/fapi/v1/symbolConfig"): Route(symbol_config, Security.SIGNED, costs(5)),
     ("GET", "/fapi/v1/accountConfig"): Route(account_config, Security.SIGNED, costs(5)),
-    ("GET", "/fapi/v1/positionSide/dual"): Route(position_mode, Security.SIGNED, costs(30)),
-    ("POST", "/fapi/v1/positionSide/dual"): Route(set_position_mode, Security.SIGNED, costs(1)),
-    ("GET", "/fapi/v1/multiAssetsMargin"): Route(multi_assets, Security.SIGNED, costs(30)),
     ("GET", "/fapi/v1/commissionRate"): Route(commission_rate, Security.SIGNED, costs(20)),
     ("GET", "/fapi/v1/rateLimit/order"): Route(order_rate_limits, Security.SIGNED, costs(1)),
 }

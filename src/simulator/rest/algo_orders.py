@@ -3,17 +3,27 @@
 from decimal import Decimal
 
 from ..algo import AlgoTicket
+from ..algo_messages import algo_placement, algo_query_answer, algo_row, open_algo_row
 from ..decimals import ZERO
 from ..errors import Code, refusal
-from ..filters import check_limit_near_trigger, check_notional, check_price, check_quantity, check_trigger_price
-from ..messages import algo_placement, algo_query_answer, algo_row, open_algo_row
+from ..filters import (
+    check_limit_near_trigger,
+    check_notional,
+    check_price,
+    check_quantity,
+    check_trigger_band,
+    check_trigger_price,
+)
 from ..orders import CONDITIONAL_TYPES, LIMIT_ON_TRIGGER_TYPES, SIDES, AlgoOrder
-from .orders import (
-    STP_MODES,
+from ..price_match import NO_MATCH
+from .reading import (
     TIMES_IN_FORCE,
     check_symbol_status,
+    read_good_till,
     read_position_side,
+    read_price_match,
     read_row_limit,
+    read_self_trade_prevention,
     read_span,
 )
 from .route import Call, Route, Routes, Security, costs, costs_by_symbol
@@ -55,11 +65,13 @@ def _read_ticket(call: Call) -> AlgoTicket:
         price_protect=params.flag("priceProtect"),
         close_position=close_position,
         reduce_only=_read_reduce_only(call, close_position=close_position),
-        self_trade_prevention=params.choice("selfTradePreventionMode", STP_MODES, Code.PARAMETER_VALUE, "EXPIRE_MAKER"),
+        self_trade_prevention=read_self_trade_prevention(params),
         activate_price=ZERO,
         callback_rate=ZERO,
         client_algo_id=params.client_id("clientAlgoId"),
+        price_match=read_price_match(call, order_type),
     )
+    ticket.good_till_ms = read_good_till(call, ticket.time_in_force)
     _read_prices(call, ticket)
     return ticket
 
@@ -106,7 +118,12 @@ def _read_prices(call: Call, ticket: AlgoTicket) -> None:
     else:
         ticket.trigger_price = params.number("triggerPrice")
         check_trigger_price(rules, ticket.trigger_price)
-    if ticket.order_type in LIMIT_ON_TRIGGER_TYPES:
+        check_trigger_band(market, ticket.trigger_price, call.venue.switches.trigger_multiplier)
+    if ticket.price_match != NO_MATCH:
+        # The book decides when the order fires.
+        if params.has("price"):
+            raise refusal(Code.PARAMETER_NOT_REQUIRED, "price")
+    elif ticket.order_type in LIMIT_ON_TRIGGER_TYPES:
         ticket.price = params.number("price")
         check_price(rules, ticket.price)
         check_limit_near_trigger(rules, ticket.side, ticket.price, ticket.trigger_price)

@@ -1,6 +1,6 @@
 """From a request to its handler: key, weight, signature, order count."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from ..accounts import Account
@@ -11,12 +11,14 @@ from ..limits import RateLimits
 from ..params import Params
 from ..trading import Trading
 from ..venue import Venue
-from . import account, algo_orders, listen_key, market, orders
+from . import account, algo_orders, batch, listen_key, market, order_history, orders
 from .route import Call, Route, Routes, Security
 
 ROUTES: Routes = {
     **market.ROUTES,
     **orders.ROUTES,
+    **batch.ROUTES,
+    **order_history.ROUTES,
     **algo_orders.ROUTES,
     **account.ROUTES,
     **listen_key.ROUTES,
@@ -51,16 +53,29 @@ class Dispatcher:
             raise refusal(Code.INVALID_PATH, request.path, request.method)
         return found
 
-    def run(self, request: RestRequest, route: Route, params: Params) -> tuple[object, Account | None]:
-        """Check a request and run its handler; give the answer's body and whose order count it used."""
+    def run(
+        self,
+        request: RestRequest,
+        route: Route,
+        params: Params,
+        view: Callable[[Account], Account] | None = None,
+    ) -> tuple[object, Account | None]:
+        """Check a request and run its handler; give the answer's body and whose order count it used.
+
+        ``view`` gives the account to show instead of the caller's own: a query that lags.
+        """
         now_ms = self._venue.now_ms()
-        self._limits.charge_weight(request.address, route.weight(params), now_ms)
+        if route.is_funding_pool:
+            self._limits.charge_funding(request.address, now_ms)
+        else:
+            self._limits.charge_weight(request.address, route.weight(params), now_ms)
         if route.security is Security.NONE:
             return route.handler(Call(self._venue, self._trading, self._algos, params)), None
         caller = authenticate(self._venue.accounts, request.headers)
         if route.security is Security.SIGNED:
-            check_signature(caller, params, request.raw_query, request.body, now_ms)
+            check_signature(caller, params, request.raw_query, request.body, now_ms, self._venue.switches)
         if route.counts_as_order:
-            self._limits.charge_orders(caller.api_key, now_ms)
-        answer = route.handler(Call(self._venue, self._trading, self._algos, params, caller))
+            self._limits.charge_orders(caller.api_key, now_ms, route.ten_second_cost)
+        shown = caller if view is None else view(caller)
+        answer = route.handler(Call(self._venue, self._trading, self._algos, params, shown))
         return answer, caller if route.counts_as_order else None

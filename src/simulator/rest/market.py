@@ -5,16 +5,16 @@ from decimal import Decimal
 from ..decimals import money, padded, plain
 from ..errors import Code, refusal
 from ..instruments import MULTIPLIER_DOWN, MULTIPLIER_UP, ORDER_TYPES, TIMES_IN_FORCE, Instrument
+from ..market_data import FUNDING_RATE, next_funding_ms
 from ..markets import Market
 from ..messages import Row
 from ..params import Params
 from ..profiles import Profile
+from . import charts
 from .route import Call, Route, Routes, Security, costs, costs_by_symbol
 
-_EIGHT_HOURS_MS = 8 * 60 * 60 * 1000
 _NEVER_MS = 4133404800000  # deliveryDate of a perpetual contract
 _DEPTH_LIMITS = (5, 10, 20, 50, 100, 500, 1000)
-_FUNDING_RATE = "0.00010000"
 
 
 def ping(_call: Call) -> object:
@@ -135,9 +135,9 @@ def _premium_row(call: Call, market: Market) -> Row:
         "markPrice": mark,
         "indexPrice": mark,
         "estimatedSettlePrice": mark,
-        "lastFundingRate": _FUNDING_RATE,
-        "interestRate": _FUNDING_RATE,
-        "nextFundingTime": (now_ms // _EIGHT_HOURS_MS + 1) * _EIGHT_HOURS_MS,
+        "lastFundingRate": padded(call.venue.data.funding_rate(market.instrument.symbol), 8),
+        "interestRate": FUNDING_RATE,
+        "nextFundingTime": next_funding_ms(now_ms),
         "time": now_ms,
     }
 
@@ -157,11 +157,11 @@ def _price_row(market: Market) -> Row:
 def book_ticker(call: Call) -> object:
     """Tell best bids and asks."""
     if call.params.has("symbol"):
-        return _book_row(call.venue.market(call.params.text("symbol")))
-    return [_book_row(market) for market in _markets(call)]
+        return _book_row(call, call.venue.market(call.params.text("symbol")))
+    return [_book_row(call, market) for market in _markets(call)]
 
 
-def _book_row(market: Market) -> Row:
+def _book_row(call: Call, market: Market) -> Row:
     bid_price, bid_quantity = _top(market, "BUY")
     ask_price, ask_quantity = _top(market, "SELL")
     return {
@@ -171,7 +171,7 @@ def _book_row(market: Market) -> Row:
         "askPrice": ask_price,
         "askQty": ask_quantity,
         "time": market.updated_ms,
-        "lastUpdateId": market.update_id,
+        "lastUpdateId": call.venue.data.quiet(market.instrument.symbol).update_id,
     }
 
 
@@ -192,7 +192,8 @@ def depth(call: Call) -> object:
         for name, levels in (("bids", market.depth("BUY", limit)), ("asks", market.depth("SELL", limit)))
     }
     now_ms = call.venue.now_ms()
-    return {"lastUpdateId": market.update_id, "E": now_ms, "T": market.updated_ms, **sides}
+    update_id = call.venue.data.quiet(market.instrument.symbol).update_id
+    return {"lastUpdateId": update_id, "E": now_ms, "T": market.updated_ms, **sides}
 
 
 def _depth_weight(params: Params) -> int:
@@ -201,6 +202,7 @@ def _depth_weight(params: Params) -> int:
 
 
 ROUTES: Routes = {
+    **charts.ROUTES,
     ("GET", "/fapi/v1/ping"): Route(ping, Security.NONE, costs(1)),
     ("GET", "/fapi/v1/time"): Route(time, Security.NONE, costs(1)),
     ("GET", "/fapi/v1/exchangeInfo"): Route(exchange_info, Security.NONE, costs(1)),

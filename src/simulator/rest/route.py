@@ -49,6 +49,10 @@ class Route:
     security: Security
     weight: Weight
     counts_as_order: bool = False
+    # A batch costs more in the ten-second window, and one in the minute (``binance-usdm.md §7.1``).
+    ten_second_cost: int = 1
+    # fundingRate and fundingInfo have a pool of their own instead of weight (``§7.1``).
+    is_funding_pool: bool = False
 
 
 Routes = dict[tuple[str, str], Route]

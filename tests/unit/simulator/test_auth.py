@@ -3,6 +3,7 @@
 import pytest
 
 from bracketeer.simulator.auth import sign, signed_text
+from bracketeer.simulator.profiles import Switches
 from tests.unit.simulator.desk import KEY, SECRET, START_MS, Desk, Reply, decode
 
 ONE_PART = (
@@ -101,3 +102,21 @@ def test_parameter_names_match_without_case() -> None:
     desk = Desk()
     params = {"symbol": "BTCUSDT", "SIDE": "BUY", "type": "MARKET", "Quantity": "0.001"}
     assert desk.send("POST", "/fapi/v1/order", **params).status == 200
+
+
+@pytest.mark.parametrize("limit_ms", [0, 60_000])
+def test_largest_window_is_a_switch(limit_ms: int) -> None:
+    """Open point 2: the documents state no bound and use 9999999 in a sample."""
+    desk = Desk(switches=Switches(recv_window_max_ms=limit_ms))
+    assert desk.send("GET", "/fapi/v3/balance", recvWindow=60_000).status == 200
+    assert desk.send("GET", "/fapi/v3/balance", recvWindow=9_999_999).code == (-1130 if limit_ms else None)
+
+
+@pytest.mark.parametrize("is_accepted", [False, True])
+def test_signature_over_decoded_text_is_a_switch(is_accepted: bool) -> None:
+    """Open point 3: text that was signed before it was percent-encoded."""
+    desk = Desk(switches=Switches(accepts_decoded_signatures=is_accepted))
+    signature = sign(SECRET, f"note=a b&timestamp={START_MS}")
+    query = f"note=a%20b&timestamp={START_MS}&signature={signature}"
+    answer = desk.exchange.handle("GET", "/fapi/v3/balance", query, {"X-MBX-APIKEY": KEY})
+    assert answer.status == (200 if is_accepted else 400)

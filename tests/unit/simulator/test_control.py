@@ -100,9 +100,52 @@ def test_account_clock_and_reset() -> None:
     assert str(desk.exchange.account.wallet) == "10000.00000000"
 
 
+def test_faults_are_listed_and_lifted() -> None:
+    """The catalogue, what waits, and the ways to end it: by id, by name, all."""
+    desk = Desk()
+    first = post(desk, "/sim/fault", {"fault": "refuse", "code": -1001})[1]["id"]
+    post(desk, "/sim/fault", {"fault": "delay"})
+    post(desk, "/sim/fault", {"fault": "delay"})
+    shown = json.loads(handle_control(desk.exchange, "GET", "/sim/faults", b"").body)
+    assert {"fault", "kind", "description", "options", "times"} == set(shown["catalogue"][0])
+    assert [row["fault"] for row in shown["waiting"]] == ["refuse", "delay", "delay"]
+    assert post(desk, "/sim/lift", {"id": first})[1] == {"lifted": 1}
+    assert post(desk, "/sim/lift", {"fault": "delay"})[1] == {"lifted": 2}
+    post(desk, "/sim/fault", {"fault": "maintenance"})
+    assert json.loads(handle_control(desk.exchange, "DELETE", "/sim/faults", b"").body) == {"lifted": 1}
+    assert desk.exchange.faults.rows() == []
+
+
+def test_clock_is_stopped_pushed_and_turned() -> None:
+    """Frozen time moves by ``advance_ms`` alone; a step turns the hands; going on starts where it stood."""
+    desk = Desk()
+    assert post(desk, "/sim/clock", {"freeze": True, "step_ms": 500})[1] == {"serverTime": START_MS + 500}
+    desk.now_ms += 10_000
+    post(desk, "/sim/clock", {"freeze": True})
+    assert post(desk, "/sim/clock", {"advance_ms": 1000})[1] == {"serverTime": START_MS + 1500}
+    assert post(desk, "/sim/clock", {"resume": True})[1] == {"serverTime": START_MS + 1500}
+    desk.now_ms += 1
+    assert post(desk, "/sim/clock", {"resume": True})[1] == {"serverTime": START_MS + 1501}
+    assert desk.exchange.clock.is_frozen is False
+
+
+def test_advance_lets_things_happen_at_their_own_moment() -> None:
+    """An hour passes at once: the listen key ends, a late event comes when it was due."""
+    desk = Desk()
+    desk.listen()
+    post(desk, "/sim/fault", {"fault": "stream_delay", "delay_ms": 1000})
+    post(desk, "/sim/account", {"balance": "5000"})
+    post(desk, "/sim/clock", {"advance_ms": 3_600_000})
+    assert desk.told() == ["ACCOUNT_UPDATE", "listenKeyExpired"]
+
+
 @pytest.mark.parametrize(
     ("path", "body", "status"),
     [
+        ("/sim/lift", {"fault": "meteor"}, 400),
+        ("/sim/clock", {"advance_ms": -1}, 400),
+        ("/sim/fault", {"fault": "price_gap"}, 400),
+        ("/sim/fault", {"fault": "rules_changed", "symbol": "BTCUSDT", "tickSize": "small"}, 400),
         ("/sim/price", {"symbol": "BTCUSDT", "price": "high"}, 400),
         ("/sim/price", {"symbol": "NOPE", "price": "1"}, 400),
         ("/sim/fault", {"fault": "meteor"}, 400),

@@ -54,7 +54,7 @@ LIMIT = {**MARKET, "type": "LIMIT", "price": "60000.0", "timeInForce": "GTC"}
         (MARKET | {"positionSide": "UP"}, -4060),
         (MARKET | {"reduceOnly": "yes"}, -4062),
         (MARKET | {"reduceOnly": "true"}, -2022),
-        (MARKET | {"selfTradePreventionMode": "MAYBE"}, -1130),
+        (MARKET | {"selfTradePreventionMode": "MAYBE"}, -5039),
         (MARKET | {"type": "STOP_MARKET", "stopPrice": "59000"}, -4120),
         (MARKET | {"type": "STOP"}, -4120),
         (MARKET | {"type": "TAKE_PROFIT"}, -4120),

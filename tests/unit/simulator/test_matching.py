@@ -32,12 +32,16 @@ def test_big_market_orders_walk_the_levels() -> None:
     assert _trades(desk) == [("60001.20", "0.416"), ("60007.20", "0.833"), ("60013.20", "0.751")]
 
 
-def test_liquidity_is_full_again_for_the_next_order() -> None:
-    """Our trades do not move the market; only price steps do."""
+def test_liquidity_is_gone_for_a_moment_after_somebody_took_it() -> None:
+    """The next order walks on; a moment later, or at the next price, others offer again."""
     desk = Desk()
     desk.market("BUY", "0.416")
     desk.market("BUY", "0.416")
-    assert [price for price, _ in _trades(desk)] == ["60001.20", "60001.20"]
+    desk.now_ms += 250
+    desk.market("BUY", "0.416")
+    desk.price("60000")
+    desk.market("BUY", "0.416")
+    assert [price for price, _ in _trades(desk)] == ["60001.20", "60007.20", "60001.20", "60001.20"]
 
 
 def test_market_order_stops_at_the_take_bound() -> None:
