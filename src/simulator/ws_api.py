@@ -27,6 +27,8 @@ from .ws_methods import METHODS, SESSION_METHODS
 PATH = "/ws-fapi/v1"
 _HANDSHAKE_WEIGHT = 5
 _SESSION_WEIGHT = 2
+# Marks the weight of an address that is counted apart from that of REST.
+_OWN_POOL = "/ws"
 _OWN_NAMES = frozenset({"apiKey", "signature", "returnRateLimits"})
 
 
@@ -69,7 +71,7 @@ class WsApi:
         now_ms = self._exchange.venue.now_ms()
         self._exchange.limits.check_ban(address, now_ms)
         if self._exchange.switches.ws_api_weight_is_separate:
-            address += "/ws"
+            address += _OWN_POOL
         self._exchange.limits.charge_weight(address, _HANDSHAKE_WEIGHT, now_ms)
         wanted = dict(parse_qsl(raw_query)).get("returnRateLimits", "true")
         return Session(address, now_ms, wanted != "false")
@@ -104,6 +106,8 @@ class WsApi:
     def _run(self, session: Session, request: _Request) -> HttpAnswer:
         if request.method not in METHODS:
             raise refusal(Code.UNSUPPORTED_OPERATION)
+        # A ban is of the address, however its weight is counted.
+        self._exchange.limits.check_ban(session.address.removesuffix(_OWN_POOL), self._exchange.venue.now_ms())
         method, path = METHODS[request.method]
         security = ROUTES[method, path].security
         query = urlencode({name: value for name, value in request.params.items() if name not in _OWN_NAMES})

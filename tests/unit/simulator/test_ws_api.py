@@ -10,6 +10,7 @@ from Crypto.PublicKey import ECC
 from Crypto.Signature import eddsa
 
 from bracketeer.simulator.auth import sign
+from bracketeer.simulator.errors import ExchangeError
 from bracketeer.simulator.faults import Fault, FaultName
 from bracketeer.simulator.profiles import Switches
 from bracketeer.simulator.signatures import check_public_key
@@ -205,6 +206,17 @@ def test_weight_may_be_counted_apart_from_rest(is_separate: bool) -> None:
     Line(desk)
     used = desk.public("/fapi/v1/ping").headers["x-mbx-used-weight-1m"]
     assert used == ("1" if is_separate else "6")
+
+
+def test_banned_address_is_banned_here_too() -> None:
+    """On sockets that are open, and for new ones."""
+    desk = Desk()
+    line = Line(desk)
+    desk.exchange.limits.ban("127.0.0.1", desk.now_ms)
+    banned = line.bare("ticker.price", symbol="BTCUSDT")
+    assert (banned["status"], banned["error"]["code"]) == (418, -1003)
+    with pytest.raises(ExchangeError):
+        Line(desk)
 
 
 def test_session_speaks_for_its_account() -> None:
