@@ -146,6 +146,10 @@ def apply_order(order: Order, change: OrderChange) -> tuple[Order, Verdict]:
         fills = (*fills, change.fill)
     executed = max(order.executed, change.executed, sum((fill.quantity for fill in fills), ZERO))
     grew = executed > order.executed
+    # An average speaks of what was executed when it was told: that of a part is not the average of the whole.
+    told = change.average if change.average is not None and change.executed == executed else None
+    if told is None and not grew:
+        told = order.average
     same = change.status == order.status
     allowed = change.status in ORDER_NEXT[order.status]
     status = change.status if allowed else order.status
@@ -156,7 +160,7 @@ def apply_order(order: Order, change: OrderChange) -> tuple[Order, Verdict]:
         status=status,
         exchange_order_id=order.exchange_order_id or change.exchange_order_id or None,
         executed=executed,
-        average=_average(fills, executed, change.average or order.average),
+        average=_average(fills, executed, told),
         fills=fills,
         first_fill_ms=_earliest(order.first_fill_ms, change.exchange_time_ms if grew or fills != order.fills else None),
         last_fill_ms=max(order.last_fill_ms, change.exchange_time_ms) if grew else order.last_fill_ms,

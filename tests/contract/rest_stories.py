@@ -185,6 +185,7 @@ STORIES: dict[str, Stories] = {
     "positionSide_dual": (nothing,),
     "positionSide_dual_post": {"hedge": lambda _scene: {"dualSidePosition": "true"}},
     "multiAssetsMargin": (nothing,),
+    "multiAssetsMargin_post": {"on": lambda _scene: {"multiAssetsMargin": "true"}},
     "positionRisk_v2": POSITION_STORIES,
     "positionRisk_v3": (positioned, in_hedge_mode),
     "account_v2": POSITION_STORIES,

@@ -33,9 +33,6 @@ LEFT_OUT = {
 }
 """Recorded answers that are no evidence of the present shape."""
 
-NOT_SIMULATED = {"multiAssetsMargin_post": ("POST", "/fapi/v1/multiAssetsMargin")}
-"""Recorded kinds that nobody can ask the simulator for."""
-
 OLD_TRAILING = "of trailing orders, which the algo service took over (§3.2, §4.1)"
 OF_OLD_TRAILING = {"activatePrice": OLD_TRAILING, "priceRate": OLD_TRAILING}
 OF_OLD_TRAILING_ROWS = {"[].activatePrice": OLD_TRAILING, "[].priceRate": OLD_TRAILING}
@@ -137,7 +134,7 @@ def test_allowed_difference_is_needed(name: str) -> None:
     assert not problems, f"{name}\n{problems}"
 
 
-@pytest.mark.parametrize("kind", [*STORIES, *NOT_SIMULATED])
+@pytest.mark.parametrize("kind", STORIES)
 def test_kind_is_recorded(kind: str) -> None:
     """A story of a kind that nobody recorded proves nothing."""
     assert any(stem(entry) not in LEFT_OUT for entry in entries({kind}))
@@ -146,13 +143,6 @@ def test_kind_is_recorded(kind: str) -> None:
 def test_what_is_left_out_exists() -> None:
     """Under exactly these names."""
     assert LEFT_OUT.keys() <= {stem(entry) for entry in entries(set(STORIES))}
-
-
-@pytest.mark.parametrize("kind", NOT_SIMULATED)
-def test_what_is_not_simulated_is_refused(kind: str) -> None:
-    """Once it is there, it belongs into the stories."""
-    method, path = NOT_SIMULATED[kind]
-    assert Scene().request(method, path)[0] == 404
 
 
 # Answers that are not recorded; the reference tells them.

@@ -198,3 +198,25 @@ def test_never_shrinks_whatever_is_told(start: OrderStatus, changes: list[OrderC
         assert after.updated_ms >= current.updated_ms
         assert (verdict is Verdict.STALE) or after != current
         current = after
+
+
+def test_average_of_a_part_is_not_the_average_of_the_whole() -> None:
+    """The stream tells the first print with its average, the answer the whole quantity without one: unknown until told."""
+    first = Fill(trade_id=1, price=Decimal(100), quantity=Decimal("0.4"))
+    told = OrderChange(
+        status=OrderStatus.PARTIALLY_FILLED,
+        exchange_order_id=7,
+        executed=Decimal("0.4"),
+        average=Decimal(100),
+        fill=first,
+        exchange_time_ms=NEWER,
+        at_ms=NEWER,
+        streamed=True,
+    )
+    answered = replace(told, status=OrderStatus.FILLED, executed=Decimal(1), average=None, fill=None, streamed=False)
+    partly, _ = apply_order(order(OrderStatus.PENDING_NEW), told)
+    assert partly.average == 100
+    whole, _ = apply_order(partly, answered)
+    assert (whole.executed, whole.average) == (Decimal(1), None)
+    found, _ = apply_order(whole, replace(answered, average=Decimal(160)))
+    assert found.average == 160
