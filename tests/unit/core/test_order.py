@@ -201,7 +201,7 @@ def test_never_shrinks_whatever_is_told(start: OrderStatus, changes: list[OrderC
 
 
 def test_average_of_a_part_is_not_the_average_of_the_whole() -> None:
-    """The stream tells the first print with its average, the answer the whole quantity without one: unknown until told."""
+    """The stream tells the first print with its average, the answer all of it without one: unknown until told."""
     first = Fill(trade_id=1, price=Decimal(100), quantity=Decimal("0.4"))
     told = OrderChange(
         status=OrderStatus.PARTIALLY_FILLED,
