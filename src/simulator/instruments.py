@@ -14,6 +14,7 @@ TIMES_IN_FORCE = ("GTC", "IOC", "FOK", "GTX", "GTD")
 # Band of a limit price around the mark price, and its written form (``binance-usdm.md §6``).
 MULTIPLIER_UP = Decimal("1.0500")
 MULTIPLIER_DOWN = Decimal("0.9500")
+PERPETUAL_DELIVERY_MS = 4133404800000  # the delivery of a contract without end
 
 
 @dataclass(frozen=True, slots=True)

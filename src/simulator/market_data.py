@@ -46,6 +46,10 @@ class MarketData:
         """Note that the prices of a market have moved."""
         self._tapes[symbol].note_prices(self._now_ms())
 
+    def every(self) -> list[Tape]:
+        """Give the records of all markets, whatever their status."""
+        return list(self._tapes.values())
+
     def trading(self) -> list[Tape]:
         """Give the records of all markets that trade."""
         return [tape for tape in self._tapes.values() if tape.market.instrument.is_trading]

@@ -10,7 +10,15 @@ from decimal import Decimal
 from . import market_events as events
 from .candles import Candle, open_of
 from .connections import Connection, dump
+from .contract_news import ContractNews
 from .depth import Level
+from .index_events import (
+    ASSET_INDICES,
+    COMPOSITE_INDEX,
+    asset_index_event,
+    asset_index_events,
+    composite_index_event,
+)
 from .market_data import MarketData
 from .markets import Market
 from .messages import Row
@@ -200,6 +208,8 @@ _ONE_MARKET: dict[str, Callable[[MarketData, StreamName, int], Poll]] = {
     "ticker": _ticker_source,
     "miniTicker": _ticker_source,
     "forceOrder": lambda data, name, _: _ForceOrders(data, name.symbol),
+    "assetIndex": lambda data, name, _: _Periodic(1000, lambda now_ms: asset_index_event(data, name.symbol, now_ms)),
+    "compositeIndex": lambda data, _, __: _Periodic(1000, lambda now_ms: composite_index_event(data, now_ms)),
 }
 
 
@@ -220,7 +230,11 @@ _ALL_MARKETS: dict[str, Callable[[MarketData, StreamName], Poll]] = {
     "ticker": lambda data, _: _Periodic(1000, _each_market(data, events.ticker_event)),
     "miniTicker": lambda data, _: _Periodic(1000, _each_market(data, events.mini_ticker_event)),
     "forceOrder": lambda data, _: _ForceOrders(data, ""),
+    "assetIndex": lambda data, _: _Periodic(1000, lambda now_ms: asset_index_events(data, now_ms)),
+    "contractInfo": lambda data, _: ContractNews(data),
 }
+# Streams whose symbols are not those of contracts.
+_INDEX_SYMBOLS = {"assetIndex": frozenset(ASSET_INDICES), "compositeIndex": frozenset({COMPOSITE_INDEX})}
 
 
 class MarketFeed:
@@ -258,9 +272,10 @@ class MarketFeed:
 
     def _route_of(self, name: str) -> str | None:
         parsed = parse_name(name)
-        if parsed is None or (parsed.symbol and parsed.symbol not in self._markets):
+        if parsed is None:
             return None
-        return parsed.route
+        known = _INDEX_SYMBOLS.get(parsed.kind, self._markets.keys())
+        return parsed.route if not parsed.symbol or parsed.symbol in known else None
 
     def _open(self, name: str, now_ms: int) -> Poll:
         parsed = parse_name(name)

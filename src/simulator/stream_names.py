@@ -7,8 +7,9 @@ from .candles import INTERVALS
 
 # The reference does not list ``trade``; clients of the venue look for it beside the book.
 _PUBLIC = frozenset({"bookTicker", "depth", "rpiDepth", "trade"})
-_OF_ALL_MARKETS = frozenset({"bookTicker", "markPrice", "ticker", "miniTicker", "forceOrder"})
-_OF_ONE_MARKET = _PUBLIC | _OF_ALL_MARKETS | {"aggTrade"}
+_OF_ALL_AND_ONE = frozenset({"bookTicker", "markPrice", "ticker", "miniTicker", "forceOrder", "assetIndex"})
+_OF_ALL_MARKETS = _OF_ALL_AND_ONE | {"contractInfo"}
+_OF_ONE_MARKET = _PUBLIC | _OF_ALL_AND_ONE | {"aggTrade", "compositeIndex"}
 _KIND = re.compile(r"(depth)(5|10|20)?|([a-zA-Z]+)")
 _CONTRACT = "_perpetual"
 

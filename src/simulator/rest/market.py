@@ -4,7 +4,15 @@ from decimal import Decimal
 
 from ..decimals import money, padded, plain
 from ..errors import Code, refusal
-from ..instruments import MULTIPLIER_DOWN, MULTIPLIER_UP, ORDER_TYPES, TIMES_IN_FORCE, Instrument
+from ..index_events import ASSET_INDICES, asset_index_row
+from ..instruments import (
+    MULTIPLIER_DOWN,
+    MULTIPLIER_UP,
+    ORDER_TYPES,
+    PERPETUAL_DELIVERY_MS,
+    TIMES_IN_FORCE,
+    Instrument,
+)
 from ..market_data import FUNDING_RATE, next_funding_ms
 from ..markets import Market
 from ..messages import Row
@@ -13,7 +21,6 @@ from ..profiles import Profile
 from . import charts
 from .route import Call, Route, Routes, Security, costs, costs_by_symbol
 
-_NEVER_MS = 4133404800000  # deliveryDate of a perpetual contract
 _DEPTH_LIMITS = (5, 10, 20, 50, 100, 500, 1000)
 
 
@@ -63,7 +70,7 @@ def _symbol_row(rules: Instrument) -> Row:
         "symbol": rules.symbol,
         "pair": rules.symbol,
         "contractType": "PERPETUAL",
-        "deliveryDate": _NEVER_MS,
+        "deliveryDate": PERPETUAL_DELIVERY_MS,
         "onboardDate": rules.onboard_date_ms,
         "status": rules.status,
         "maintMarginPercent": "2.5000",
@@ -142,6 +149,17 @@ def _premium_row(call: Call, market: Market) -> Row:
     }
 
 
+def asset_index(call: Call) -> object:
+    """Tell what assets are worth as collateral; the symbols are those of indices, not of contracts."""
+    data, now_ms = call.venue.data, call.venue.now_ms()
+    if not call.params.has("symbol"):
+        return [asset_index_row(data, symbol, now_ms) for symbol in ASSET_INDICES]
+    symbol = call.params.text("symbol")
+    if symbol not in ASSET_INDICES:
+        raise refusal(Code.SYMBOL)
+    return asset_index_row(data, symbol, now_ms)
+
+
 def ticker_price(call: Call) -> object:
     """Tell last prices."""
     if call.params.has("symbol"):
@@ -207,6 +225,7 @@ ROUTES: Routes = {
     ("GET", "/fapi/v1/time"): Route(time, Security.NONE, costs(1)),
     ("GET", "/fapi/v1/exchangeInfo"): Route(exchange_info, Security.NONE, costs(1)),
     ("GET", "/fapi/v1/premiumIndex"): Route(premium_index, Security.NONE, costs_by_symbol(1, 10)),
+    ("GET", "/fapi/v1/assetIndex"): Route(asset_index, Security.NONE, costs_by_symbol(1, 10)),
     ("GET", "/fapi/v1/ticker/price"): Route(ticker_price, Security.NONE, costs_by_symbol(1, 2)),
     ("GET", "/fapi/v2/ticker/price"): Route(ticker_price, Security.NONE, costs_by_symbol(1, 2)),
     ("GET", "/fapi/v1/ticker/bookTicker"): Route(book_ticker, Security.NONE, costs_by_symbol(2, 5)),
