@@ -173,7 +173,8 @@ ALLOWED: dict[str, dict[str, str]] = {
     "wsapi_v2_account_status__official_docs": {"result.assets[].marginAvailable": NOT_ON_REST},
     "wsapi_order_modify__official_docs": {"result.pair": "added to the answers of a modify (§3.2)"},
     "wsapi_order_cancel__official_docs": OF_OLD_TRAILING,
-    "wsapi_order_status__official_docs": {"rateLimits": "in every answer; cut from this one (§11)"} | OF_OLD_TRAILING,
+    "wsapi_order_status__official_docs": {"rateLimits": "in every answer unless declined (§11), not in this example"}
+    | OF_OLD_TRAILING,
     "wsapi_algoOrder_place__official_docs-new_trailing": {
         "result.activatePrice": TRAILING,
         "result.callbackRate": TRAILING,
