@@ -13,8 +13,8 @@ FIXTURES = Path(__file__).resolve().parents[3] / "shared" / "fixtures"
 if not (FIXTURES / "index.json").exists():
     pytest.skip(f"the recorded payloads are not here ({FIXTURES})", allow_module_level=True)
 
-from tests.contract.test_account_recorded import differences, shape
-from tests.unit.simulator.desk import ALGO, OPEN_ALGOS, OPEN_ORDERS, ORDER, Desk
+from tests.contract.test_account_recorded import differences, shape  # noqa: E402
+from tests.unit.simulator.desk import ALGO, OPEN_ALGOS, OPEN_ORDERS, ORDER, Desk  # noqa: E402
 
 # The documentation shows a legacy trailing order: these two came with that type alone (``binance-usdm.md §3.2``).
 LEGACY_TRAILING = {"activatePrice", "priceRate"}
