@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import logging
+import signal
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.support import canaries
+
+
+def pytest_configure() -> None:
+    """Under `nohup`, children would inherit an ignored SIGHUP; that they end with their terminal is what is tested."""
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(autouse=True, scope="session")
