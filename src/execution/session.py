@@ -174,6 +174,8 @@ def _connect(
         stream.start(lambda event: driver.handle(event, inline=False))
         undo.callback(stream.stop)
     undo.callback(_resync_regularly(gateway, driver))
+    if isinstance(clock, SystemClock):
+        undo.callback(clock.hurry)
     # A target hit last night is found out within milliseconds; judged earlier, a new entry would be refused for it.
     driver.wait_until(is_settled, SETTLE_TIMEOUT_S)
     return Session(

@@ -153,3 +153,12 @@ def test_the_system_clock_is_the_systems() -> None:
     assert abs(clock.now_us() - time.time() * 1_000_000) < 1_000_000
     assert clock.monotonic() <= time.monotonic()
     clock.sleep(0)
+
+
+def test_hurry_ends_every_pause() -> None:
+    """Closing does not wait for a pause between retries, which can last a minute."""
+    clock = SystemClock()
+    clock.hurry()
+    started = clock.monotonic()
+    clock.sleep(60)
+    assert clock.monotonic() - started < 30
