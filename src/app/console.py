@@ -5,6 +5,7 @@ Results go to stdout, everything said beside them to stderr, so that `--json` ou
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
@@ -85,6 +86,9 @@ def speaking(*, as_json: bool) -> Iterator[Output]:
         raise typer.Exit(EXIT_INTERRUPTED) from None
 
 
+STOP_LIMIT_S = 10.0
+
+
 @contextmanager
 def _stopping_tidily() -> Iterator[None]:
     """End by an exception on SIGTERM and on a closed terminal too, so that locks, connections and child processes are
@@ -94,6 +98,10 @@ def _stopping_tidily() -> Iterator[None]:
         return
 
     def stop(number: int, _frame: object) -> None:
+        # Giving everything back is bounded: a supervisor would kill us soon, and the next start settles what is open.
+        last_resort = threading.Timer(STOP_LIMIT_S, os._exit, (128 + number,))
+        last_resort.daemon = True
+        last_resort.start()
         raise SystemExit(128 + number)
 
     numbers = (signal.SIGTERM, signal.SIGHUP)
