@@ -235,3 +235,19 @@ def test_ticket_is_settled_once() -> None:
     assert ticket.wait(0)
     with pytest.raises(BracketeerError, match="first"):
         ticket.result()
+
+
+def test_alarm_is_set_in_the_order_of_the_steps(journal: AuditLogger) -> None:
+    """Two threads that set what they had read outside the lock could do so in the wrong order: a lost wake-up."""
+    owned: list[bool] = []
+
+    class Watching(Later):
+        def set_alarm(self, at_ms: int | None) -> None:
+            owned.append(driver._lock._is_owned())  # type: ignore[attr-defined]
+            super().set_alarm(at_ms)
+
+    driver = Driver(State(), journal, Broken(), Watching())
+    driver.handle(EngineStarted(at_ms=NOW, policy=Policy(), version="t", venue="v"))
+    driver.handle(signal_event())
+    assert owned
+    assert all(owned)
