@@ -1,4 +1,4 @@
-"""`bracketeer audit …`: prove the audit log, and read it. Neither changes anything or needs the exchange."""
+"""`bracketeer audit …`: prove the audit log, replay it, and read it. Neither changes anything or needs the exchange."""
 
 from __future__ import annotations
 
@@ -20,13 +20,14 @@ from .options import JsonFlag, Venue
 if TYPE_CHECKING:
     from ..core.audit_chain import AuditLine
     from ..core.audit_verify import VerifyReport
+    from ..core.snapshot import Snapshot
 
 SHOWN_DEFAULT: Final = 50
 WIDE: Final = 120
 """Columns of a terminal that has room for the signal ids."""
 _CLOCK_PART: Final = slice(11, 23)  # of an ISO time stamp: hours to milliseconds
 
-audit_app = typer.Typer(name="audit", help="Prove and read the audit log.", no_args_is_help=True)
+audit_app = typer.Typer(name="audit", help="Prove, replay and read the audit log.", no_args_is_help=True)
 
 LogPath = Annotated[
     Path | None,
@@ -96,6 +97,40 @@ def show_log(
             output.note("[dim]no such lines[/dim]")
 
 
+@audit_app.command("replay")
+def replay_the_log(
+    path: LogPath = None,
+    against: Annotated[
+        Path | None,
+        typer.Option(
+            "--against",
+            metavar="FILE",
+            help="Compare with a snapshot of the manager too (`manager.snapshot()`).",
+        ),
+    ] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Take every decision again from the events alone; compare commands and states with those on record, to the bit.
+
+    Exits with 1 if anything differs, and if the chain is not intact, as a replay would prove nothing then.
+    """
+    with speaking(as_json=as_json) as output:
+        from ..core.audit_replay import replay_log
+        from .audit_replay import in_words
+
+        source = _existing(path)
+        snapshot = None if against is None else _snapshot(against)
+        try:
+            report = replay_log(source, against=snapshot)
+        except OSError as error:
+            raise _unreadable(source, error) from error
+        if as_json:
+            output.document({"path": str(source), **msgspec.to_builtins(report)})
+        output.show(*in_words(source, report))
+        if not report.ok:
+            raise typer.Exit(EXIT_FAILED)
+
+
 def verdict(source: Path, report: VerifyReport) -> list[Text | Table]:
     """What a verification found, in words."""
     read = f"{report.lines} lines in {report.files} {'file' if report.files == 1 else 'files'}"
@@ -151,6 +186,15 @@ def _flat(line: AuditLine) -> dict[str, object]:
     fields = members.pop("fields")
     chain = {name: members.pop(name) for name in ("prev_hash", "hash")}
     return {**members, **fields, **chain}  # type: ignore[dict-item]
+
+
+def _snapshot(file: Path) -> Snapshot:
+    from ..core.snapshot import Snapshot, SnapshotError
+
+    try:
+        return Snapshot.from_json(file.read_bytes())
+    except OSError as error:
+        raise SnapshotError(f"the snapshot cannot be read: {error.strerror or error}", file=file) from error
 
 
 def _existing(path: Path | None) -> Path:

@@ -122,6 +122,11 @@ def invoked_as() -> str:
     return called if Path(called).name == "bracketeer" else "bracketeer"
 
 
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """A number and its noun: 1 order, 2 orders."""
+    return f"{number} {noun if number == 1 else plural or noun + 's'}"
+
+
 def marked(mark: str, *parts: str | tuple[str, str]) -> Text:
     """A line that starts with a coloured mark."""
     return Text.assemble((mark, _STYLES[mark]), " ", *parts)

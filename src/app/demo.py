@@ -5,19 +5,19 @@ from __future__ import annotations
 import time
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 from rich.table import Table
 from rich.text import Text
 
-from ..core.audit_files import log_files, read_since_checkpoint
+from ..core.audit_files import log_files
+from ..core.audit_replay import replay_log
 from ..core.audit_verify import VerifyReport
-from ..core.errors import AuditError
-from ..core.journal import rebuild
+from ..core.errors import AuditError, BracketeerError
 from ..core.report import ExecutionReport, ReportStatus
 from ..core.settings import Settings
-from ..core.state import State
+from ..core.snapshot import Snapshot
 from ..execution.order_manager import OrderExecutionManager
 from .audit import verdict
 from .console import BAD, EXIT_FAILED, GOOD, Output, invoked_as, marked
@@ -27,9 +27,6 @@ from .demo_screen import make_screen
 from .demo_script import read_script
 from .demo_story import Answer, Story, wish_of
 from .report_view import amount, mark_of, side_word
-
-STILL_TIMEOUT_S: Final = 5.0
-STILL_PAUSE_S: Final = 0.05
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,15 +67,15 @@ def run_demo(output: Output, *, signals: Path | None, audit_dir: Path | None, sp
                 on_notice=story.hear,
             ) as manager:
                 story.play(manager)
-                state, replay_is_same = _still(manager, folder)
+                snapshot = manager.snapshot()
         evidence = Evidence(
             books=exchange.books(),
-            state=state,
+            state=snapshot.state,
             answers=story.answers,
             audit_dir=folder,
             access=access,
             naked_limit_ms=settings.policy.naked_limit_ms,
-            replay_is_same=replay_is_same,
+            replay_is_same=_replays(folder, snapshot),
         )
         promises, verified = judge(evidence)
     seconds = time.monotonic() - started_s
@@ -95,18 +92,12 @@ def _fresh(folder: Path) -> Path:
     return folder
 
 
-def _still(manager: OrderExecutionManager, folder: Path) -> tuple[State, bool]:
-    """The state once nothing moves any more, and whether replaying the log on disk leads to the very same.
-
-    Asked while the manager runs, because closing it is an event too. A line may be just on its way: it is asked again.
-    """
-    deadline_s = time.monotonic() + STILL_TIMEOUT_S
-    while True:
-        state = manager.state()
-        is_same = rebuild(read_since_checkpoint(folder)).fingerprint() == state.fingerprint()
-        if is_same or time.monotonic() > deadline_s:
-            return state, is_same
-        time.sleep(STILL_PAUSE_S)
+def _replays(folder: Path, snapshot: Snapshot) -> bool:
+    """Whether the log on disk leads to every decision on record, and to the state that the manager had in memory."""
+    try:
+        return replay_log(folder, against=snapshot).ok
+    except BracketeerError:  # a broken chain: the verification beside it says where
+        return False
 
 
 def _introduce(output: Output, rest: str, folder: Path) -> None:

@@ -16,6 +16,7 @@ from ..core.client_ids import client_order_id, is_ours
 from ..core.report import ExecutionReport, OrderReport, ReportStatus
 from ..core.state import State
 from ..core.values import Role, exact
+from .console import counted
 from .demo_exchange import Access
 from .demo_story import Answer
 
@@ -68,11 +69,6 @@ def judge(evidence: Evidence) -> tuple[list[Promise], VerifyReport]:
         _quiet(evidence),
         _clear(evidence),
     ], verified
-
-
-def counted(number: int, noun: str, plural: str = "") -> str:
-    """A number and its noun: 1 order, 2 orders."""
-    return f"{number} {noun if number == 1 else plural or noun + 's'}"
 
 
 def traded_orders(books: dict[str, Any]) -> dict[OrderKey, Traded]:
@@ -170,7 +166,7 @@ def _provable(evidence: Evidence, verified: VerifyReport) -> Promise:
     chain = "intact" if verified.ok else f"broken at {verified.problems[0].file}:{verified.problems[0].line_number}"
     text = (
         f"{sent} orders sent, {recorded} intents on record first; {verified.lines} lines, chain {chain};"
-        f" replay gives {'the same state' if same else 'ANOTHER state'}"
+        f" replay gives {'the same' if same else 'OTHER'} decisions and state"
     )
     return Promise(name="Provable", kept=verified.ok and same and sent == recorded, text=text)
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-from .audit_chain import NO_FIELDS, AuditLine, LineParts, Record, encode_state, iso_timestamp
+from .audit_chain import NO_FIELDS, AuditLine, ChainHead, LineParts, Record, encode_state, iso_timestamp
 from .audit_composer import LineComposer
 from .audit_events import AuditEvents
 from .audit_files import LOCK_NAME, AnchorFile, FileName, iter_lines, read_since_checkpoint
@@ -98,6 +98,11 @@ class AuditLogger(AuditEvents):
     def pending(self) -> int:
         """How many accepted lines wait in memory because the disk refused them."""
         return 0 if self._writer is None else self._writer.pending
+
+    @property
+    def head(self) -> ChainHead:
+        """The last accepted line: its number and its hash."""
+        return self._composer.head
 
     @property
     def last_seq(self) -> int:

@@ -49,6 +49,8 @@ from .outcome import OutcomeKind
 from .state import State
 
 PAYLOADS = ("data", "order_data", "response", "error")
+RUN_ENDED = "run_ended"
+"""The note a run leaves at its tidy end: the fingerprint of its state in memory, for a replay to be held against."""
 
 _EVENT_LINES: dict[type, tuple[str, str]] = {
     EngineStarted: ("engine_started", "data"),

@@ -30,6 +30,7 @@ from ..core.events import AnyEvent, CancelFailed, EntryWithheld, LookUpFailed, S
 from ..core.journal import JournalLine, command_line, event_line
 from ..core.outcome import Failure, OutcomeKind
 from ..core.report import ExecutionReport
+from ..core.snapshot import Snapshot
 from ..core.state import State
 from ..core.values import Role
 from .ports import Gateway, Runtime
@@ -78,6 +79,12 @@ class Driver:
         """A copy of the state: a moment's truth for queries."""
         with self._lock:
             return self._state.copy()
+
+    def snapshot(self) -> Snapshot:
+        """A copy of the state and the line of the log it belongs to, both of the same moment."""
+        with self._lock:
+            head, state = self._journal.head, self._state.copy()
+        return Snapshot.of(head, state)
 
     def handle(self, event: AnyEvent, *, ticket: Ticket | None = None, inline: bool = True) -> None:
         """Step, journal, act. With `inline` the first command is carried out on this thread, else all go to workers.

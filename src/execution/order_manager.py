@@ -17,6 +17,7 @@ from ..core.instrument import PriceFormatter
 from ..core.report import ExecutionReport, Reason, ReportStatus
 from ..core.settings import Settings
 from ..core.signal import Signal, SignalMalformed
+from ..core.snapshot import Snapshot
 from ..core.state import State
 from ..core.values import MarginType
 from .account_actions import AccountActions, CancelReport
@@ -204,6 +205,10 @@ class OrderExecutionManager:
     def state(self) -> State:
         """A copy of the engine's state."""
         return self._running().driver.read()
+
+    def snapshot(self) -> Snapshot:
+        """The state bound to its line of the audit log; as JSON it is for `bracketeer audit replay --against`."""
+        return self._running().driver.snapshot()
 
     @property
     def formatter(self) -> PriceFormatter:

@@ -12,6 +12,7 @@ from ..core.audit_logger import AuditLogger
 from ..core.denial import DenialCode
 from ..core.errors import BracketeerError
 from ..core.instrument import Instrument, PriceFormatter, UnknownSymbol
+from ..core.journal import RUN_ENDED
 from ..core.redaction import Redactor
 from ..core.request_weight import PoolStatus, RequestWeightTracker
 from ..core.settings import Settings
@@ -165,6 +166,7 @@ def _connect(
         refresh_rules=rules.refresh_after_filter_error,
         on_notice=on_notice,
     )
+    undo.callback(_note_run_end, journal, state)  # the last but the lock: nothing changes the state any more
     undo.callback(driver.end)  # when no worker runs any more; callers' threads may
     runtime.start(driver.alarm, driver.problem)
     undo.callback(runtime.stop)
@@ -211,6 +213,12 @@ def _resync_regularly(gateway: BinanceGateway, driver: Driver) -> Callable[[], N
         thread.join()
 
     return stop
+
+
+def _note_run_end(journal: AuditLogger, state: State) -> None:
+    """Leave the fingerprint of what was in memory, so that a replay can be held against this run."""
+    with suppress(BracketeerError):
+        journal.log_event(RUN_ENDED, "stop", data={"fingerprint": state.fingerprint()})
 
 
 def _rate_limit_note(journal: AuditLogger, pool: str, status: PoolStatus) -> None:

@@ -137,6 +137,7 @@ ROWS = {
     "signal json": "signal json",
     "status": "status",
     "audit show": "audit verify",
+    "audit replay": "audit replay",
 }
 
 

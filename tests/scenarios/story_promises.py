@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from bracketeer import BracketeerError, ExecutionReport, ReportStatus
 from bracketeer.core.audit_logger import iter_lines, read_since_checkpoint, verify
+from bracketeer.core.audit_replay import replay_log
 from bracketeer.core.client_ids import client_order_id, is_ours, role_of
 from bracketeer.core.commands import Alert
 from bracketeer.core.journal import rebuild
@@ -84,6 +85,9 @@ def check_logs(player: Player) -> None:
         report = verify(folder)
         torn = folder is not player.folders[-1]
         assert report.ok or torn, f"P5: {report.problems}"
+        if report.ok:
+            again = replay_log(folder)
+            assert again.ok, f"P5: decided otherwise: {again.findings}"
         broken = [line for line in iter_lines(folder) if line.event_type in BROKEN]
         assert not broken, f"P8: {broken}"
     alerts = [notice for notice in player.notices if isinstance(notice, Alert) and notice.code in BROKEN]

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from bracketeer import Policy, ReportStatus, Settings
-from bracketeer.core.audit_logger import read_since_checkpoint
-from bracketeer.core.journal import rebuild
+from bracketeer.core.audit_replay import replay_log
+from bracketeer.execution.settling import is_guarded, is_settled
 from bracketeer.simulator.faults import FaultBook
 from bracketeer.simulator.server import RunningSimulator
 from tests.support.venue import BTC, FAST, Desk, Hasty, desk, eventually
@@ -109,12 +109,25 @@ def test_clean_restart_with_an_open_position(simulator: RunningSimulator, tmp_pa
 
 
 def test_replay_equals_the_living_state(at: Desk) -> None:
-    """P5: the log alone rebuilds the state, bit for bit."""
+    """P5: the log alone rebuilds the state, bit for bit, and every decision on the way to it."""
     at.enter()
     at.close()
     at.enter("entry-2")
-    at.manager._running().journal.wait_durable(at.manager._running().journal.last_seq)
-    eventually(lambda: at.manager.state().encode() == rebuild(read_since_checkpoint(at.folder)).encode())
+    living = at.manager.snapshot()
+    at.manager._running().journal.wait_durable(living.seq)
+    again = replay_log(at.folder, against=living)
+    assert (again.ok, again.snapshots) == (True, 1), again.findings
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("role", ["ENTRY", "STOP_LOSS", "EXIT"])
+def test_replay_of_a_killed_run(simulator: RunningSimulator, tmp_path: Path, when: str, role: str) -> None:
+    """P5 across a crash: what the dead process left and what the next one did decide the same again."""
+    die(simulator, tmp_path / "audit", when, role)
+    with desk(simulator, tmp_path / "audit") as at:
+        eventually(lambda: is_settled(at.manager.state()) and is_guarded(at.manager.state()))
+    again = replay_log(tmp_path / "audit")
+    assert (again.ok, again.run_ends) == (True, 1), again.findings
 
 
 def test_orders_of_a_lost_log_are_cleared_when_flat(simulator: RunningSimulator, tmp_path: Path) -> None:
