@@ -115,19 +115,18 @@ def keep_naked_time(turn: Turn, bracket: Bracket) -> Bracket:
         return bracket
     stop = _resting(turn, bracket, Role.STOP_LOSS)
     since = bracket.naked_since_ms
+    first_fill = turn.state.orders[bracket.entry_id].first_fill_ms
     if stop.state in (LegState.LIVE, LegState.TRIGGERED):
         algo = _newest(turn, bracket, Role.STOP_LOSS)
         live = algo.live_since_ms if algo is not None and algo.live_since_ms is not None else turn.now_ms
-        if since is None:
-            return bracket if bracket.stop_live_ms is not None else turn.update(bracket, stop_live_ms=live)
-        worst = max(bracket.naked_worst_ms, live - since)
         first = bracket.stop_live_ms if bracket.stop_live_ms is not None else live
+        # A print told late may be the first one: the gap began with it, though the stop has been live since.
+        gaps = [] if since is None else [live - since]
+        worst = max(bracket.naked_worst_ms, *gaps, first - first_fill if first_fill is not None else 0)
         return turn.update(bracket, naked_since_ms=None, naked_worst_ms=worst, stop_live_ms=first)
-    if since is not None:
-        return bracket
-    first_fill = turn.state.orders[bracket.entry_id].first_fill_ms
-    begun = bracket.stop_live_ms is None
-    return turn.update(bracket, naked_since_ms=first_fill if begun and first_fill is not None else turn.now_ms)
+    if bracket.stop_live_ms is None and first_fill is not None:
+        return turn.update(bracket, naked_since_ms=first_fill if since is None else min(since, first_fill))
+    return bracket if since is not None else turn.update(bracket, naked_since_ms=turn.now_ms)
 
 
 def end_naked_time(turn: Turn, bracket: Bracket) -> Bracket:

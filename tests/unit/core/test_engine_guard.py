@@ -8,10 +8,11 @@ import pytest
 
 from bracketeer.core.client_ids import client_order_id
 from bracketeer.core.commands import AnyCommand, CancelOrder, LookUpOrder, SubmitOrder
+from bracketeer.core.events import Fill
 from bracketeer.core.order import ALGO_CLOSED
 from bracketeer.core.settings import Policy
 from bracketeer.core.values import AlgoStatus, OrderStatus, Role
-from tests.support.stories import E0, F0, F1, P0, P1, S0, S1, T0, Story, submits
+from tests.support.stories import E0, F0, F1, P0, P1, PRICE, S0, S1, T0, Story, submits
 
 
 def filled() -> Story:
@@ -377,3 +378,25 @@ def test_counts_naked_time_when_the_close_comes_before_the_stop() -> None:
     report = next(r for r in story.reports if r.signal_id == "signal-1")
     assert report.timings is not None
     assert report.timings.naked_ms == story.now - begun
+
+
+@pytest.mark.parametrize("stop_first", [False, True])
+def test_counts_naked_time_from_the_first_print_when_it_is_told_last(stop_first: bool) -> None:
+    """The answer tells the whole fill before the stream tells its first print: the gap began with the print."""
+    story = Story()
+    story.signal()
+    sent = story.now
+    story.now += 40
+    story.told(E0, OrderStatus.FILLED, executed="1", source="lookup")
+    first = Fill(trade_id=1, price=PRICE, quantity=Decimal("0.4"))
+
+    def tell() -> None:
+        story.told(E0, OrderStatus.PARTIALLY_FILLED, executed="0.4", fill=first, told_at_ms=sent)
+
+    if not stop_first:
+        tell()
+    story.now += 10
+    story.ack_algo(S0)
+    if stop_first:
+        tell()
+    assert story.bracket.naked_worst_ms == 50
