@@ -49,7 +49,9 @@ def _keep_positions(turn: Turn, snapshot: SymbolSnapshot) -> None:
         amount = snapshot.amounts.get(side, ZERO)
         if amount == 0 and known is None and side is not PositionSide.BOTH:
             continue
-        turn.state.positions[key] = PositionView(amount=amount, known_at_ms=snapshot.requested_at_ms)
+        turn.state.positions[key] = PositionView(
+            amount=amount, known_at_ms=snapshot.requested_at_ms, heard_ms=0 if known is None else known.heard_ms
+        )
 
 
 def _compare_algo(turn: Turn, algo: AlgoOrder, row: OpenOrder | None, snapshot: SymbolSnapshot) -> None:

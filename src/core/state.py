@@ -24,12 +24,14 @@ class PositionView(msgspec.Struct, frozen=True, kw_only=True):
     """What the exchange last said of a position.
 
     `known_at_ms` is our estimate of the exchange's clock when the stream told us, or the instant before we asked;
-    `exchange_time_ms` is the stream's own time, None for an answer.
+    `exchange_time_ms` is the stream's own time, None for an answer; `heard_ms` is that of the newest stream event so
+    far, whatever was answered since.
     """
 
     amount: Decimal
     known_at_ms: int
     exchange_time_ms: int | None = None
+    heard_ms: int = 0
 
 
 class SignalRecord(msgspec.Struct, frozen=True, kw_only=True):

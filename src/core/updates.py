@@ -239,10 +239,13 @@ def position_updated(turn: Turn, event: PositionUpdated) -> None:
     """The stream told a position."""
     key = position_key(event.symbol, event.position_side)
     known = turn.state.positions.get(key)
-    if known is not None and (known.exchange_time_ms or 0) > event.exchange_time_ms:
+    if known is not None and known.heard_ms > event.exchange_time_ms:
         return
     turn.state.positions[key] = PositionView(
-        amount=event.amount, known_at_ms=event.at_ms, exchange_time_ms=event.exchange_time_ms
+        amount=event.amount,
+        known_at_ms=event.at_ms,
+        exchange_time_ms=event.exchange_time_ms,
+        heard_ms=event.exchange_time_ms,
     )
 
 

@@ -340,3 +340,12 @@ def test_clears_a_stop_that_was_given_up_and_rests_after_all() -> None:
     story.run_until(story.now + 1000)
     cancelled = {c.client_order_id for c in story.log if isinstance(c, CancelOrder)}
     assert cancelled == {S0, S1, P0}
+
+
+def test_an_answer_does_not_make_old_stream_news_new_again() -> None:
+    """Two sockets overlap at a rotation: what the second repeats from before the answer is older than the answer."""
+    story = Story().protected()
+    story.position("0.4", told_at_ms=story.now)
+    story.snapshot("0.4", (S0, P0))
+    story.position("1", told_at_ms=story.now - 5)
+    assert story.state.positions["BTCUSDT|BOTH"].amount == Decimal("0.4")
