@@ -1,8 +1,9 @@
 """One order of ours, and how it may change: the status tables and the only two functions that apply an update.
 
-Rules of the tables: an update that repeats or precedes what we hold changes nothing (`STALE`); quantities only grow; an
-update that is newer and impossible is an anomaly (theirs, not ours): nothing changes but what has been traded, which is
-always believed. Fills are counted once, by trade id (binance-usdm.md §10.2).
+For each kind of order two tables hold every transition there is: what the exchange may tell (`*_NEXT`), and what we may
+conclude by ourselves (`*_CONCLUDED`). An update that repeats or precedes what we hold changes nothing (`STALE`);
+quantities only grow; an update that is newer and impossible is an anomaly (theirs, not ours): nothing changes but what
+has been traded, which is always believed. Fills are counted once, by trade id (binance-usdm.md §10.2).
 """
 
 from __future__ import annotations
@@ -27,34 +28,52 @@ ALGO_TRIGGERED = frozenset({_A.TRIGGERING, _A.TRIGGERED})
 ALGO_LOCAL = frozenset({_A.PENDING_NEW, _A.UNRESOLVED, _A.PENDING_CANCEL})
 
 ORDER_NEXT: dict[OrderStatus, frozenset[OrderStatus]] = {
-    _S.PENDING_NEW: ORDER_CLOSED | ORDER_WORKING | {_S.UNRESOLVED},
+    _S.PENDING_NEW: ORDER_CLOSED | ORDER_WORKING,
     _S.UNRESOLVED: ORDER_CLOSED | ORDER_WORKING,
     _S.PENDING_CANCEL: ORDER_CLOSED | ORDER_WORKING,
-    _S.NEW: ORDER_CLOSED | {_S.PARTIALLY_FILLED, _S.PENDING_CANCEL},
-    _S.PARTIALLY_FILLED: ORDER_CLOSED | {_S.PARTIALLY_FILLED, _S.PENDING_CANCEL},
+    _S.NEW: ORDER_CLOSED | {_S.PARTIALLY_FILLED},
+    _S.PARTIALLY_FILLED: ORDER_CLOSED,
     # Odd edges, seen for real: a cancel or expiry crosses the last fill on its way, and the fill is told after it.
     _S.CANCELED: frozenset({_S.FILLED}),
     _S.EXPIRED: frozenset({_S.FILLED}),
     _S.EXPIRED_IN_MATCH: frozenset({_S.FILLED}),
-    # We gave an order up as never arrived, and it did: believed, because it is the exchange that says so.
-    _S.REJECTED: ORDER_WORKING | {_S.FILLED, _S.CANCELED, _S.EXPIRED, _S.EXPIRED_IN_MATCH},
+    _S.REJECTED: frozenset(),
     _S.FILLED: frozenset(),
 }
-"""Which status may follow which."""
+"""Which status the exchange may tell after which."""
+
+ORDER_CONCLUDED: dict[OrderStatus, frozenset[OrderStatus]] = dict.fromkeys(OrderStatus, frozenset()) | {
+    _S.PENDING_NEW: frozenset({_S.UNRESOLVED, _S.REJECTED}),
+    _S.UNRESOLVED: frozenset({_S.REJECTED}),
+    _S.PENDING_CANCEL: frozenset({_S.UNRESOLVED}),
+}
+"""Which status we may take an order for by ourselves: nobody answered, it was refused, it never arrived."""
 
 ALGO_NEXT: dict[AlgoStatus, frozenset[AlgoStatus]] = {
-    _A.PENDING_NEW: ALGO_CLOSED | ALGO_TRIGGERED | {_A.NEW, _A.UNRESOLVED},
+    _A.PENDING_NEW: ALGO_CLOSED | ALGO_TRIGGERED | {_A.NEW},
     _A.UNRESOLVED: ALGO_CLOSED | ALGO_TRIGGERED | {_A.NEW},
     _A.PENDING_CANCEL: ALGO_CLOSED | ALGO_TRIGGERED,
-    _A.NEW: ALGO_CLOSED | ALGO_TRIGGERED | {_A.PENDING_CANCEL},
+    _A.NEW: ALGO_CLOSED | ALGO_TRIGGERED,
     _A.TRIGGERING: frozenset({_A.TRIGGERED, _A.FINISHED, _A.REJECTED, _A.EXPIRED, _A.CANCELED}),
     _A.TRIGGERED: frozenset({_A.FINISHED, _A.REJECTED, _A.EXPIRED, _A.CANCELED}),
     _A.FINISHED: frozenset(),
     _A.CANCELED: frozenset(),
     _A.EXPIRED: frozenset(),
-    # As with normal orders: only a refusal that we concluded can be contradicted by the exchange.
-    _A.REJECTED: frozenset({_A.NEW}) | ALGO_TRIGGERED | {_A.FINISHED, _A.CANCELED, _A.EXPIRED},
+    _A.REJECTED: frozenset(),
 }
+"""Which status the exchange may tell after which."""
+
+ALGO_CONCLUDED: dict[AlgoStatus, frozenset[AlgoStatus]] = dict.fromkeys(AlgoStatus, frozenset()) | {
+    _A.PENDING_NEW: frozenset({_A.UNRESOLVED, _A.REJECTED, _A.CANCELED}),
+    _A.UNRESOLVED: frozenset({_A.PENDING_NEW, _A.REJECTED, _A.EXPIRED, _A.CANCELED}),
+    _A.PENDING_CANCEL: frozenset({_A.NEW, _A.UNRESOLVED, _A.CANCELED}),
+    _A.NEW: frozenset({_A.PENDING_CANCEL, _A.UNRESOLVED, _A.EXPIRED, _A.CANCELED}),
+    _A.REJECTED: frozenset({_A.PENDING_NEW}),  # a refused leg is sent again under its id
+}
+"""Which status we may take one for by ourselves: protection is sent again, cancelled, given up."""
+
+GIVEN_UP = frozenset({_S.REJECTED.value, _A.REJECTED.value, _A.EXPIRED.value})
+"""Ends that are our conclusion where we drew it: the exchange can contradict them, and is believed then."""
 
 
 class Verdict(Enum):
@@ -95,6 +114,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     updated_ms: int = 0
     acked_ms: int | None = None
     streamed: bool = False  # the stream has told of it
+    given_up: bool = False  # its end is our conclusion, not the exchange's word: that can contradict it
     withheld: str = ""  # the denial code, where it was never sent
     tries: Tries = Tries()
 
@@ -143,7 +163,7 @@ def apply_order(order: Order, change: OrderChange) -> tuple[Order, Verdict]:
     known = {fill.trade_id for fill in order.fills}
     fills = order.fills
     if change.fill is not None and change.fill.trade_id not in known:
-        fills = (*fills, change.fill)
+        fills = tuple(sorted((*fills, change.fill), key=_trade_id))  # however they arrive, the record is the same
     executed = max(order.executed, change.executed, sum((fill.quantity for fill in fills), ZERO))
     grew = executed > order.executed
     # An average speaks of what was executed when it was told: that of a part is not the average of the whole.
@@ -151,7 +171,7 @@ def apply_order(order: Order, change: OrderChange) -> tuple[Order, Verdict]:
     if told is None and not grew:
         told = order.average
     same = change.status == order.status
-    allowed = change.status in ORDER_NEXT[order.status]
+    allowed = change.status in ORDER_NEXT[OrderStatus.UNRESOLVED if order.given_up else order.status]
     status = change.status if allowed else order.status
     if status is OrderStatus.NEW and executed > 0:
         status = OrderStatus.PARTIALLY_FILLED
@@ -167,13 +187,19 @@ def apply_order(order: Order, change: OrderChange) -> tuple[Order, Verdict]:
         last_fill_known_ms=max(order.last_fill_known_ms, change.at_ms) if grew else order.last_fill_known_ms,
         updated_ms=max(order.updated_ms, change.exchange_time_ms),
         streamed=order.streamed or change.streamed,
+        given_up=order.given_up and not allowed,
     )
     if updated == order:
         return order, Verdict.STALE
     if allowed or same or grew:
         return updated, Verdict.CHANGED
-    # A trade may name a first fill earlier than the sum we had; that alone is no reason to distrust anything.
-    stale = change.exchange_time_ms <= order.updated_ms or fills != order.fills or order.closed
+    # A trade may name a first fill earlier than the sum we had; that alone is no reason to distrust anything. Nor is an
+    # end that is followed by life: answers and stream stamp their times apart. Another end, told later, is.
+    stale = (
+        change.exchange_time_ms <= order.updated_ms
+        or fills != order.fills
+        or (order.closed and change.status not in ORDER_CLOSED)
+    )
     return (updated, Verdict.STALE) if stale else (updated, Verdict.ANOMALY)
 
 
@@ -207,7 +233,15 @@ def apply_algo(
         return order, Verdict.STALE
     if allowed or status == order.status:
         return updated, Verdict.CHANGED
-    return updated, Verdict.STALE if exchange_time_ms <= order.updated_ms or order.closed else Verdict.ANOMALY
+    # As above; and what ended without triggering has not triggered later.
+    old = order.closed and status not in ALGO_CLOSED
+    if order.status in (AlgoStatus.CANCELED, AlgoStatus.EXPIRED) and status in ALGO_TRIGGERED:
+        old = False
+    return updated, Verdict.STALE if exchange_time_ms <= order.updated_ms or old else Verdict.ANOMALY
+
+
+def _trade_id(fill: Fill) -> int:
+    return fill.trade_id
 
 
 def _earliest(known: int | None, new: int | None) -> int | None:

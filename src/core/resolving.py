@@ -147,7 +147,7 @@ def algo_not_found(turn: Turn, bracket: Bracket, algo: AlgoOrder, asked_at_ms: i
 
 def _give_up(turn: Turn, algo: AlgoOrder) -> None:
     """Conclude that it does not rest. Should the exchange show it after all, it is believed, and cleared in the end."""
-    turn.update_algo(algo, status=AlgoStatus.EXPIRED, given_up=True, next_at_ms=None)
+    turn.update_algo(algo, status=AlgoStatus.EXPIRED, next_at_ms=None)
 
 
 def _give_way(turn: Turn, bracket: Bracket, algo: AlgoOrder) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -10,7 +11,7 @@ from msgspec.structs import replace
 from .bracket import Bracket
 from .commands import Alert, Announce, AnyCommand, CancelOrder, LookUpOrder, LookUpSymbol, SubmitOrder
 from .intent import OrderIntent
-from .order import AlgoOrder, Order, Tries
+from .order import ALGO_CONCLUDED, GIVEN_UP, ORDER_CONCLUDED, AlgoOrder, Order, Tries
 from .state import State
 from .values import AlgoStatus, OrderStatus
 
@@ -30,16 +31,54 @@ class Turn:
         return changed
 
     def update_order(self, order: Order, **changes: Any) -> Order:
-        """Keep a changed normal order; names of `Tries` fields go to its `tries`."""
-        changed = _changed(order, changes)
+        """Keep a changed normal order; names of `Tries` fields go to its `tries`, `status` is a conclusion of ours."""
+        changed = _changed(order, self._concluded(order, changes, ORDER_CONCLUDED))
         self.state.orders[order.intent.client_order_id] = changed
         return changed
 
     def update_algo(self, order: AlgoOrder, **changes: Any) -> AlgoOrder:
-        """Keep a changed algo order; names of `Tries` fields go to its `tries`."""
-        changed = _changed(order, changes)
+        """Keep a changed algo order; names of `Tries` fields go to its `tries`, `status` is a conclusion of ours."""
+        changed = _changed(order, self._concluded(order, changes, ALGO_CONCLUDED))
         self.state.algos[order.intent.client_order_id] = changed
         return changed
+
+    def anomaly(self, record: Order | AlgoOrder, told: str, source: str) -> None:
+        """An order cannot become what it is said to be: on record, and the exchange is asked what is true.
+
+        `source` says who said so: `stream`, `reply`, `lookup`, or `us`. After a lookup the order is not asked about
+        again at once, or two contradictory answers would keep each other going.
+        """
+        self.state.anomalies += 1
+        intent = record.intent
+        bracket = self.state.brackets.get(intent.signal_id)
+        if bracket is None:
+            return
+        self.announce(
+            "anomaly",
+            f"an order that is {record.status.value} cannot become {told}; it is left as it is and looked into",
+            bracket,
+            client_order_id=intent.client_order_id,
+            held=record.status.value,
+            told=told,
+            source=source,
+        )
+        if source != "lookup":
+            self.look_up(record, "impossible_transition")
+        if bracket.asking:  # what is being answered may be from before: ask once more after it
+            self.update(bracket, next_look_ms=self.now_ms)
+        self.look_at_symbol(bracket, "impossible_transition", trades=True)
+
+    def _concluded(
+        self, record: Order | AlgoOrder, changes: dict[str, Any], table: Mapping[Any, frozenset[Any]]
+    ) -> dict[str, Any]:
+        """The changes, their status held against the table: an impossible one is a mistake of ours, and left out."""
+        status = changes.get("status", record.status)
+        if status is record.status:
+            return changes
+        if status in table[record.status]:
+            return {**changes, "given_up": status.value in GIVEN_UP}
+        self.anomaly(record, status.value, "us")
+        return {name: value for name, value in changes.items() if name != "status"} | {"asking": True}
 
     def submit(self, bracket: Bracket, intent: OrderIntent) -> Bracket:
         """Send an order of a bracket, for the first time or (with a known id) again."""

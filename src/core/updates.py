@@ -20,7 +20,7 @@ from .events import (
     SubmitFailed,
 )
 from .guarding import start_closing
-from .order import AlgoOrder, Order, OrderChange, Verdict, apply_algo, apply_order
+from .order import ALGO_TRIGGERED, AlgoOrder, Order, OrderChange, Verdict, apply_algo, apply_order
 from .outcome import OutcomeKind
 from .resolving import ASK_AGAIN_MS, RESEND_TRIES, refuse_leg
 from .state import PositionView, position_key
@@ -49,7 +49,7 @@ def order_acknowledged(turn: Turn, event: OrderAcknowledged) -> None:
         exchange_time_ms=event.exchange_time_ms,
         at_ms=event.at_ms,
     )
-    _keep_order(turn, *apply_order(order, change))
+    _keep_order(turn, *apply_order(order, change), told=event.status, source="reply")
 
 
 def algo_acknowledged(turn: Turn, event: AlgoAcknowledged) -> None:
@@ -74,7 +74,7 @@ def algo_acknowledged(turn: Turn, event: AlgoAcknowledged) -> None:
         actual_order_id=None,
         exchange_time_ms=event.exchange_time_ms,
     )
-    _keep_algo(turn, changed, verdict)
+    _keep_algo(turn, changed, verdict, told=event.status, source="reply")
 
 
 def submit_failed(turn: Turn, event: SubmitFailed) -> None:
@@ -139,6 +139,9 @@ def cancel_done(turn: Turn, event: CancelDone) -> None:
     algo = turn.state.algos.get(event.client_order_id)
     if algo is None or algo.closed:
         return
+    if algo.status in ALGO_TRIGGERED:  # it was faster than the cancel, whatever the answer: its end will be told
+        turn.look_up(algo, "triggered_before_cancel")
+        return
     if event.gone:
         turn.look_up(turn.update_algo(algo, status=AlgoStatus.UNRESOLVED), "gone_before_cancel")
         return
@@ -188,7 +191,7 @@ def order_updated(turn: Turn, event: OrderUpdated) -> None:
         streamed=event.source == "stream",
     )
     changed, verdict = apply_order(order, change)
-    _keep_order(turn, changed, verdict)
+    _keep_order(turn, changed, verdict, told=event.status, source=event.source)
     if event.source == "lookup" and not changed.closed:
         turn.update_order(turn.state.orders[event.client_order_id], next_at_ms=turn.now_ms + ASK_AGAIN_MS)
 
@@ -216,10 +219,10 @@ def algo_updated(turn: Turn, event: AlgoUpdated) -> None:
         changed = replace(changed, acked_ms=min(event.at_ms, event.exchange_time_ms))
     if changed.status is AlgoStatus.NEW and algo.status is not AlgoStatus.NEW:
         changed = turn.update_algo(changed, next_at_ms=None)
-    _keep_algo(turn, changed, verdict)
+    _keep_algo(turn, changed, verdict, told=event.status, source=event.source)
     if event.source == "lookup" and event.status is AlgoStatus.FINISHED:
         # An answer tells the ordinary order first: where none was told, the exchange knows none, and nothing traded.
-        none = Order(intent=algo.intent, status=OrderStatus.EXPIRED)
+        none = Order(intent=algo.intent, status=OrderStatus.EXPIRED, given_up=True)
         turn.state.orders.setdefault(event.client_order_id, none)
     if changed.closed and not was_closed and not asked_for:
         _ended_unasked(turn, changed)
@@ -287,17 +290,13 @@ def _foreign_order(turn: Turn, event: OrderUpdated) -> None:
             )
 
 
-def _keep_order(turn: Turn, order: Order, verdict: Verdict) -> None:
+def _keep_order(turn: Turn, order: Order, verdict: Verdict, *, told: OrderStatus, source: str) -> None:
     turn.update_order(order)
-    bracket = turn.state.brackets.get(order.intent.signal_id)
-    if verdict is Verdict.ANOMALY and bracket is not None:
-        turn.state.anomalies += 1
-        turn.look_up(turn.state.orders[order.intent.client_order_id], "impossible_transition")
+    if verdict is Verdict.ANOMALY:
+        turn.anomaly(turn.state.orders[order.intent.client_order_id], told.value, source)
 
 
-def _keep_algo(turn: Turn, algo: AlgoOrder, verdict: Verdict) -> None:
+def _keep_algo(turn: Turn, algo: AlgoOrder, verdict: Verdict, *, told: AlgoStatus, source: str) -> None:
     turn.update_algo(algo)
-    bracket = turn.state.brackets.get(algo.intent.signal_id)
-    if verdict is Verdict.ANOMALY and bracket is not None:
-        turn.state.anomalies += 1
-        turn.look_up(turn.state.algos[algo.intent.client_order_id], "impossible_transition")
+    if verdict is Verdict.ANOMALY:
+        turn.anomaly(turn.state.algos[algo.intent.client_order_id], told.value, source)

@@ -7,10 +7,12 @@ from decimal import Decimal
 
 import pytest
 
-from bracketeer.core.commands import AnyCommand, LookUpOrder, LookUpSymbol, RenewStream, SubmitOrder
+from bracketeer.core.commands import Announce, AnyCommand, LookUpOrder, LookUpSymbol, RenewStream, SubmitOrder
+from bracketeer.core.journal import command_line
 from bracketeer.core.settings import Policy
+from bracketeer.core.turn import Turn
 from bracketeer.core.values import AlgoStatus, OrderStatus, Side
-from tests.support.stories import E0, P0, S0, S1, T0, X0, Story, submits
+from tests.support.stories import E0, P0, P1, S0, S1, T0, X0, Story, submits
 
 
 def lost() -> Story:
@@ -277,7 +279,8 @@ def test_does_not_suspect_the_stream_when_a_leg_from_before_it_is_found() -> Non
 
 
 def test_asks_about_an_order_when_its_news_is_impossible() -> None:
-    """Newer and impossible: counted, and the exchange is asked what is true."""
+    """Newer and impossible: on record with what was held and told, and the exchange is asked what is true, of the order
+    and of its symbol with all trades."""
     story = Story().protected()
     story.told(E0, OrderStatus.NEW, executed="1", told_at_ms=story.now + 5)
     assert story.state.anomalies == 0, "an ended order cannot be un-ended: old news"
@@ -286,6 +289,76 @@ def test_asks_about_an_order_when_its_news_is_impossible() -> None:
     story.algo_told(S0, AlgoStatus.NEW)
     assert story.state.anomalies == 1
     assert story.order_lookups == [S0]
+    assert story.symbol_lookups[-1] == "impossible_transition"
+    assert story.all(LookUpSymbol)[-1].trades_since_ms is not None
+    (note,) = [c for c in story.all(Announce) if c.topic == "anomaly"]
+    assert command_line(note).event_type == "bracket_anomaly"
+    assert note.facts == {"client_order_id": S0, "held": "TRIGGERED", "told": "NEW", "source": "stream"}
+
+
+def test_asks_when_an_order_is_told_to_have_ended_in_two_ways() -> None:
+    """Filled and then cancelled, cancelled and then triggered: one of the two is not true, whichever."""
+    story = Story().protected()
+    story.told(E0, OrderStatus.CANCELED, executed="1", told_at_ms=story.now + 5)
+    assert (story.state.anomalies, story.order(E0).status) == (1, OrderStatus.FILLED)
+    story.algo_told(P0, AlgoStatus.CANCELED)
+    story.algo_told(P0, AlgoStatus.TRIGGERED, told_at_ms=story.now + 5)
+    assert (story.state.anomalies, story.algo(P0).status) == (2, AlgoStatus.CANCELED)
+    assert story.order_lookups == [E0, P0]
+
+
+def test_contradictory_answers_do_not_keep_each_other_going() -> None:
+    """An answer that is impossible itself is on record, and is not asked about again at once."""
+    story = Story().protected()
+    story.told(E0, OrderStatus.CANCELED, executed="1", told_at_ms=story.now + 5)
+    for later in range(6, 16):
+        story.told(E0, OrderStatus.EXPIRED, executed="1", told_at_ms=story.now + later, source="lookup")
+    assert story.state.anomalies == 11
+    assert story.order_lookups == [E0]
+
+
+def test_a_refusal_by_the_exchange_is_not_undone_by_late_news() -> None:
+    """The stop triggered and was refused; the same events come once more by the other socket of a rotation."""
+    story = Story().protected()
+    for status in (AlgoStatus.TRIGGERING, AlgoStatus.TRIGGERED, AlgoStatus.REJECTED):
+        story.algo_told(S0, status)
+    for status in (AlgoStatus.NEW, AlgoStatus.TRIGGERING, AlgoStatus.TRIGGERED):
+        story.algo_told(S0, status, told_at_ms=story.now - 1)
+        assert story.algo(S0).status is AlgoStatus.REJECTED
+    assert S1 in story.submitted, "the position is bare: a new stop is placed"
+
+
+def test_a_refusal_that_we_concluded_is_undone_when_the_exchange_shows_the_order() -> None:
+    """It was given up as never arrived: the exchange's own word is believed over our conclusion."""
+    story = Story().protected()
+    story.algo_told(P0, AlgoStatus.CANCELED)
+    story.refuse(P1, -1102)
+    assert (story.algo(P1).status, story.algo(P1).given_up) == (AlgoStatus.REJECTED, True)
+    story.algo_told(P1, AlgoStatus.NEW)
+    assert (story.algo(P1).status, story.algo(P1).given_up) == (AlgoStatus.NEW, False)
+
+
+@pytest.mark.parametrize("gone", [True, False])
+def test_a_leg_that_triggered_before_its_cancel_stays_triggered(gone: bool) -> None:
+    """The answer to the cancel knows less than the stream; how the leg ended is asked."""
+    story = Story().protected()
+    story.foreign_fill("1")
+    story.position("0")
+    story.run_until(story.now + 200)
+    assert story.algo(S0).status is AlgoStatus.PENDING_CANCEL
+    story.algo_told(S0, AlgoStatus.TRIGGERED)
+    story.cancelled(S0, gone=gone)
+    assert story.algo(S0).status is AlgoStatus.TRIGGERED
+    assert S0 in story.order_lookups
+
+
+def test_a_conclusion_that_no_table_has_changes_nothing() -> None:
+    """A mistake of ours neither crashes nor makes a wrong state: it is on record like an impossible answer."""
+    story = Story().protected()
+    turn = Turn(state=story.state, now_ms=story.now)
+    entry = turn.update_order(story.order(E0), status=OrderStatus.REJECTED, misses=7)
+    assert (entry.status, entry.tries.misses) == (OrderStatus.FILLED, 7)
+    assert [type(command) for command in turn.commands] == [Announce, LookUpOrder, LookUpSymbol]
 
 
 @pytest.mark.parametrize("naked_limit_ms", [500, 2000, 10_000])
