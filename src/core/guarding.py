@@ -125,7 +125,8 @@ def keep_naked_time(turn: Turn, bracket: Bracket) -> Bracket:
         worst = max(bracket.naked_worst_ms, *gaps, first - first_fill if first_fill is not None else 0)
         return turn.update(bracket, naked_since_ms=None, naked_worst_ms=worst, stop_live_ms=first)
     if bracket.stop_live_ms is None and first_fill is not None:
-        return turn.update(bracket, naked_since_ms=first_fill if since is None else min(since, first_fill))
+        # The exchange's clock may be ahead of our estimate of it; the limit must not end later for that.
+        return turn.update(bracket, naked_since_ms=min(first_fill, turn.now_ms if since is None else since))
     return bracket if since is not None else turn.update(bracket, naked_since_ms=turn.now_ms)
 
 

@@ -400,3 +400,13 @@ def test_counts_naked_time_from_the_first_print_when_it_is_told_last(stop_first:
     if stop_first:
         tell()
     assert story.bracket.naked_worst_ms == 50
+
+
+def test_closes_in_time_when_the_exchanges_clock_is_ahead() -> None:
+    """A fill that bears a time later than now, by our estimate, does not put the naked limit off."""
+    story = Story()
+    story.signal()
+    filled_at = story.now
+    story.fill(E0, told_at_ms=story.now + 900)
+    commands = story.run_until(filled_at + 1600)
+    assert F0 in submits(commands)
