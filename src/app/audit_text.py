@@ -23,6 +23,8 @@ _ROLE_NAMES: Final = {
 _STYLES: Final = {
     "alert": "bold red",
     "start_failed": "bold red",
+    "start_degraded": "bold red",
+    "start_completed": "bold green",
     "internal_error": "bold red",
     "order_rejected": "red",
     "order_unresolved": "yellow",

@@ -32,7 +32,7 @@ LOOKS_MAX: Final = 3
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
-    """What our log says, folded."""
+    """What our log says, folded. `missing_checks`: what the newest start could not find out yet (name: failure)."""
 
     audit_dir: str
     last_seq: int
@@ -40,6 +40,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     venue: str
     brackets: tuple[BracketView, ...]
     anomalies: int
+    missing_checks: dict[str, str]
 
 
 class StatusDocument(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,10 +106,14 @@ def read_record(log_dir: Path) -> tuple[State, Record]:
         AuditError: the log is damaged.
     """
     last: list[AuditLine] = []
+    missing: dict[str, str] = {}
 
     def noting(lines: Iterator[AuditLine]) -> Iterator[AuditLine]:
         for line in lines:
             last[:] = [line]
+            if line.event_type in ("engine_started", "start_degraded", "start_completed"):
+                missing.clear()
+                missing.update(line.fields["data"].get("missing", {}))
             yield line
 
     try:
@@ -128,6 +133,7 @@ def read_record(log_dir: Path) -> tuple[State, Record]:
         venue=state.venue,
         brackets=bracket_views(state, time.time_ns() // 1_000_000),
         anomalies=state.anomalies,
+        missing_checks=missing,
     )
     return state, record
 
@@ -210,6 +216,10 @@ def _in_words(document: StatusDocument) -> Iterator[Text | Table]:
         is_running = _is_running(document.writer)
         words = "a manager is at work" if is_running else "none at work; what rests at the exchange goes on guarding"
         yield Text.assemble("manager  ", words, (f"  pid {document.writer['pid']}" if is_running else "", "dim"))
+        if is_running and record.missing_checks:
+            yield marked(WARNING, "protect-only: no entries until these checks succeed, which are tried again")
+            for name, failure in record.missing_checks.items():
+                yield marked(WARNING, f"  {name}: {failure}")
     yield _brackets(record.brackets) if record.brackets else Text("no position of ours is open")
     if document.exchange is not None:
         yield from _books_in_words(document.exchange)

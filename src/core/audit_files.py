@@ -147,16 +147,20 @@ class AnchorFile:
 
     def __init__(self, log_dir: Path, hmac_key: bytes | None) -> None:
         self._key = hmac_key
-        self._fd = os.open(log_dir / ANCHOR_NAME, os.O_WRONLY | os.O_CREAT, 0o600)
+        self._path = log_dir / ANCHOR_NAME
+        self._fd: int | None = None  # opened when it is first written: a log can be read where nothing can be written
 
     def write(self, head: ChainHead) -> None:
         """Point at `head`. Raises OSError."""
         mac = head_mac(self._key, head, ANCHOR_NAME) if self._key is not None else None
         text = msgspec.json.encode(Anchor(head.seq, head.hash, mac)).ljust(_ANCHOR_BYTES - 1) + b"\n"
+        if self._fd is None:
+            self._fd = os.open(self._path, os.O_WRONLY | os.O_CREAT, 0o600)
         os.pwrite(self._fd, text, 0)
 
     def close(self) -> None:
-        os.close(self._fd)
+        if self._fd is not None:
+            os.close(self._fd)
 
 
 def read_anchor(log_dir: Path) -> Anchor | None:

@@ -109,8 +109,11 @@ class AuditLogger(AuditEvents):
         """The number of the last accepted line."""
         return self._composer.head.seq
 
-    def open(self) -> OpenResult:
+    def open(self, *, must_write: bool = True) -> OpenResult:
         """Take the folder: lock it, repair a torn tail, find the head. The caller replays, then appends.
+
+        With `must_write=False` an existing log is opened although its disk takes nothing now: what is appended waits
+        in memory, and `healthy` says so. For who learns from the log itself whether it must go on all the same.
 
         Raises:
             AuditLocked: another process writes this log; the context names it.
@@ -139,9 +142,20 @@ class AuditLogger(AuditEvents):
                 raise self._unusable(str(error)) from error
             self._composer = LineComposer(self._redactor, self._hmac_key)
             self._begin(writer, end)
+            if writer.failure is not None and (must_write or end.file is None):
+                raise self._unusable(writer.failure)
             self._resources = resources.pop_all()
             self._writer = writer
         return OpenResult(self.log_dir, fresh=end.file is None, head=end.head, removed_bytes=len(end.removed))
+
+    def require_writable(self) -> None:
+        """Insist on what `open(must_write=False)` let pass.
+
+        Raises:
+            AuditError: `audit_folder_unusable`: the disk takes nothing.
+        """
+        if self.failure is not None:
+            raise self._unusable(self.failure)
 
     def append(
         self,
@@ -232,7 +246,7 @@ class AuditLogger(AuditEvents):
             self._writer = None
             with self._resources:  # gives file, anchor and lock back, whatever happens
                 writer.sync(force=True)
-        if writer.failure is not None:
+        if writer.pending:
             raise JournalUnavailable(
                 "the audit log was closed with lines not on disk",
                 pending=writer.pending,
@@ -266,8 +280,6 @@ class AuditLogger(AuditEvents):
             note = LineParts("note", "tail_repaired", fields={"data": end.removal()})
             writer.submit(self._composer.line(note, now_us))
         writer.sync(force=True)
-        if writer.failure is not None:
-            raise self._unusable(writer.failure)
 
     def _state(self) -> bytes | None:
         """The checkpoint state as JSON; strict, for a state written as text could not be replayed."""

@@ -109,6 +109,7 @@ class JournalWriter:
         self._sync_lock = threading.Lock()
         self._state_lock = threading.Lock()
         self._files: list[_LogFile] = []  # the last one is written to; those before it wait for their last sync
+        self._attached: Path | None = None  # an existing file to go on with, not open yet
         self._backlog: deque[Entry] = deque()
         self._unsynced: deque[_Written] = deque()
         self._written = GENESIS
@@ -119,10 +120,12 @@ class JournalWriter:
         self._recovery: Recovery | None = None
 
     def attach(self, path: Path, head: ChainHead) -> None:
-        """Continue an existing file that ends, intact, with `head`. Raises OSError."""
-        fd = os.open(path, os.O_WRONLY)
-        self._files = [_LogFile(path, fd, os.fstat(fd).st_size, is_new=False)]
-        self._written = head
+        """Continue an existing file that ends, intact, with `head`. Where it cannot be opened for writing, that is a
+        `failure` like any other of the disk: tried again with each write and sync."""
+        self._attached, self._written = path, head
+        with self._state_lock:
+            self._flush()
+            self._sync_owed = self._attached is not None
 
     @property
     def failure(self) -> str | None:
@@ -174,6 +177,8 @@ class JournalWriter:
         with self._sync_lock:
             with self._state_lock:
                 self._flush()
+                if self._attached is not None:
+                    return
                 files, upto, waiting = list(self._files), self._written, tuple(self._unsynced)
             if upto.seq == self._durable.seq and not self._sync_owed:
                 return
@@ -207,6 +212,7 @@ class JournalWriter:
 
     def _flush(self) -> None:
         try:
+            self._open_attached()
             while self._backlog:
                 entry = self._backlog[0]
                 file = self._file_of(entry)
@@ -219,6 +225,12 @@ class JournalWriter:
             self._fail(error)
         else:
             self._settle()
+
+    def _open_attached(self) -> None:
+        if self._attached is not None:
+            fd = os.open(self._attached, os.O_WRONLY)
+            self._files = [_LogFile(self._attached, fd, os.fstat(fd).st_size, is_new=False)]
+            self._attached = None
 
     def _file_of(self, entry: Entry) -> _LogFile:
         """The file the entry belongs to, created when the entry is its first."""

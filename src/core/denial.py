@@ -47,6 +47,7 @@ class DenialCode(StrEnum):
     EXTERNAL_POSITION = "external_position"
     SYMBOL_BUSY = "symbol_busy"
     RATE_BUDGET = "rate_budget"
+    PROTECT_ONLY = "protect_only"
     AUDIT_UNAVAILABLE = "audit_unavailable"
     EXCHANGE_UNREACHABLE = "exchange_unreachable"
     RULES_UNAVAILABLE = "rules_unavailable"
@@ -216,6 +217,11 @@ _DESCRIPTIONS = {
         "There is not room for a whole bracket in the exchange's request or order limits, and what is left is"
         " kept for protecting open positions. Send fewer signals; the limits are counted per minute and per"
         " ten seconds."
+    ),
+    DenialCode.PROTECT_ONLY: (
+        "The manager started while a position of ours was open, and not everything a start has to find out is"
+        " known yet (the text names what is missing). Positions are guarded, CLOSE works, and the missing checks"
+        " are tried again by themselves: send the signal again when they have succeeded."
     ),
     DenialCode.AUDIT_UNAVAILABLE: (
         "The audit log cannot be written, and nothing is traded that is not on record first. Exits and"

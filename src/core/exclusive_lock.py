@@ -8,6 +8,7 @@ stays: removing it would let two processes lock two different files of the same 
 import fcntl
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -41,16 +42,13 @@ class ExclusiveLock:
 
         Raises:
             LockHeld: somebody else holds it; `error.holder` is what they wrote (empty when unreadable).
-            OSError: the file cannot be opened or written.
+            OSError: the file cannot be opened.
         """
         if self._fd is not None:
             raise RuntimeError(f"{self.path} is already held by this object")
-        fd = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
+        fd = _opened(self.path)
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            text = msgspec.json.encode(self._owner) + b"\n"
-            os.ftruncate(fd, 0)
-            os.pwrite(fd, text, 0)
         except BlockingIOError:
             holder = _read_holder(fd)
             os.close(fd)
@@ -61,6 +59,9 @@ class ExclusiveLock:
             os.close(fd)
             raise
         self._fd = fd
+        with suppress(OSError):  # the lock is ours; a disk that takes nothing only keeps our name out of the file
+            os.ftruncate(fd, 0)
+            os.pwrite(fd, msgspec.json.encode(self._owner) + b"\n", 0)
 
     def release(self) -> None:
         """Give the lock back; harmless when it is not held."""
@@ -76,6 +77,15 @@ class ExclusiveLock:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.release()
+
+
+def _opened(path: Path) -> int:
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError:
+        with suppress(OSError):  # on a disk that has become read-only it can be locked all the same
+            return os.open(path, os.O_RDONLY)
+        raise
 
 
 def _read_holder(fd: int) -> dict[str, str]:

@@ -19,28 +19,54 @@ class AccountInUse(BracketeerError):  # noqa: N818 - reads as the fact it states
     default_code = "account_in_use"
 
 
+class AccountLockUnusable(BracketeerError):  # noqa: N818 - reads as the fact it states
+    """The lock's file cannot be opened, so nobody knows whether another process manages the account."""
+
+    default_code = "account_lock_unusable"
+
+
 def fingerprint(api_key: str, base_url: str) -> str:
     """A name for (account, venue) that tells nothing about the key."""
     return hashlib.sha256(f"{api_key}@{base_url.rstrip('/')}".encode()).hexdigest()[:16]
 
 
-def lock_account(api_key: str, base_url: str, clock: Clock) -> ExclusiveLock:
-    """Take the account, for this user of this machine.
+class AccountLock:
+    """The lock of one account on one venue, for this user of this machine."""
 
-    Raises:
-        AccountInUse: somebody has it; the context names them.
-    """
-    folder = Path(tempfile.gettempdir()) / f"bracketeer-{os.getuid()}"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    holder = {"pid": str(os.getpid()), "since": iso_timestamp(clock.now_us()), "venue": base_url}
-    lock = ExclusiveLock(folder / f"{fingerprint(api_key, base_url)}.lock", holder)
-    try:
-        lock.acquire()
-    except LockHeld as error:
-        first = error.holder
-        raise AccountInUse(
-            f"process {first.get('pid', '?')} (since {first.get('since', '?')}) already manages this account; "
-            "two managers would fight over it: stop that one first, or send the signal through it",
-            **first,
-        ) from None
-    return lock
+    def __init__(self, api_key: str, base_url: str, clock: Clock) -> None:
+        self._folder = Path(tempfile.gettempdir()) / f"bracketeer-{os.getuid()}"
+        holder = {"pid": str(os.getpid()), "since": iso_timestamp(clock.now_us()), "venue": base_url}
+        self._lock = ExclusiveLock(self._folder / f"{fingerprint(api_key, base_url)}.lock", holder)
+
+    @property
+    def held(self) -> bool:
+        """Whether the account is ours."""
+        return self._lock.held
+
+    def acquire(self) -> None:
+        """Take the account.
+
+        Raises:
+            AccountInUse: somebody has it; the context names them.
+            AccountLockUnusable: the file system does not let us find out.
+        """
+        try:
+            self._folder.mkdir(mode=0o700, exist_ok=True)
+            self._lock.acquire()
+        except LockHeld as error:
+            first = error.holder
+            raise AccountInUse(
+                f"process {first.get('pid', '?')} (since {first.get('since', '?')}) already manages this account; "
+                "two managers would fight over it: stop that one first, or send the signal through it",
+                **first,
+            ) from None
+        except OSError as error:
+            raise AccountLockUnusable(
+                f"the account's lock file cannot be used, so another process may be managing it: {error}; make the "
+                "folder for temporary files writable (TMPDIR)",
+                path=str(self._lock.path),
+            ) from None
+
+    def release(self) -> None:
+        """Give it back; harmless when it is not held."""
+        self._lock.release()

@@ -102,7 +102,7 @@ class Driver:
             self._changed.notify_all()
             seq = self._record(event, commands)
             self._queue(commands, ticket, event)
-            # Under the lock: two threads that set what they read must not do so in the wrong order, or a wake-up is lost.
+            # Under the lock: two threads must not set what they read in the wrong order, or a wake-up is lost.
             self._runtime.set_alarm(self._state.next_wake_ms())
         self._settle(commands, ticket, event)
         if isinstance(event, SubmitFailed) and event.failure.code in FILTER_ERRORS:

@@ -11,8 +11,9 @@ from ..core.denial import DenialCode
 from ..core.errors import AuditError
 from ..core.request_weight import RequestClass, RequestWeightTracker
 from ..core.values import Role
-from .driver import Asking
+from .driver import Asking, Notice
 from .gathering import Problem
+from .start_checks import StartChecks
 
 BRACKET_ORDERS = 4
 """Entry, stop, take profit, and one close: an entry needs room for its whole bracket (design: budgets)."""
@@ -23,14 +24,15 @@ BRACKET_WEIGHT = 30
 class Gates:
     """The conditions, each asked before an entry is decided."""
 
-    def __init__(self, journal: AuditLogger, tracker: RequestWeightTracker) -> None:
+    def __init__(self, journal: AuditLogger, tracker: RequestWeightTracker, notify: Callable[[Notice], None]) -> None:
         self._journal = journal
         self._tracker = tracker
-        self.hedge_mode = False
+        self.start = StartChecks(journal, self.question_held_back, notify)
+        self.hedge_mode = False  # until it is asked, `start` is not complete
 
     def all(self) -> list[Callable[[], Problem | None]]:
         """In the order they are asked."""
-        return [self.position_mode, self.audit_log, self.rate_budget]
+        return [self.start.problem, self.position_mode, self.audit_log, self.rate_budget]
 
     def position_mode(self) -> Problem | None:
         """Hedge mode is modelled, not managed yet."""
@@ -69,7 +71,14 @@ class Gates:
 
     def hold_back(self, command: Asking) -> str | None:
         """Why a request is not sent now: a spent budget, a 429, a ban. Protection is held back by a ban only."""
-        admission = self._tracker.admits(_purpose(command), weight=1)
+        return self._held_back(_purpose(command))
+
+    def question_held_back(self) -> str | None:
+        """Why nothing is asked now."""
+        return self._held_back(RequestClass.QUERY)
+
+    def _held_back(self, purpose: RequestClass) -> str | None:
+        admission = self._tracker.admits(purpose, weight=1)
         return None if admission.ok else f"not sent: {admission.reason} {admission.numbers}"
 
 

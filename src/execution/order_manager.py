@@ -49,8 +49,9 @@ class OrderExecutionManager:
         clock, adapter: seams for tests: the source of time, and a `requests` adapter in place of the network.
 
     Raises (on start, not here, but for the first):
-        BracketeerError: with a code: missing keys, mainnet not armed, wrong settings; audit folder unusable or in use,
-            account in use by another process, wrong keys, exchange unreachable.
+        BracketeerError: with a code: missing keys, mainnet not armed, wrong settings; audit log unreadable or in use,
+            account in use by another process. While no position of ours is open also: audit folder not writable, wrong
+            keys, exchange unreachable. With one open, the start goes on and is protect-only until it could find out.
     """
 
     def __init__(
@@ -199,7 +200,11 @@ class OrderExecutionManager:
         """What the manager knows now: brackets, budgets, stream, journal. Asks the exchange nothing."""
         session = self._running()
         return manager_status(
-            session.driver.read(), session.tracker, session.journal, session.gateway.exchange_now_ms()
+            session.driver.read(),
+            session.tracker,
+            session.journal,
+            session.gateway.exchange_now_ms(),
+            session.checks.missing,
         )
 
     def state(self) -> State:

@@ -46,13 +46,14 @@ class BracketView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ManagerStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """What the manager knows of itself."""
+    """What the manager knows of itself; with `missing_checks` (name: what came of it) it is protect-only."""
 
     venue: str
     stream_up: bool
     journal_healthy: bool
     journal_failure: str | None
     anomalies: int
+    missing_checks: dict[str, str]
     brackets: tuple[BracketView, ...]
     budgets: dict[str, Any]
 
@@ -87,7 +88,9 @@ def bracket_views(state: State, now_ms: int) -> tuple[BracketView, ...]:
     return tuple(_view(state, bracket, now_ms) for bracket in state.brackets.values())
 
 
-def manager_status(state: State, tracker: Budgets, journal: AuditLogger, now_ms: int) -> ManagerStatus:
+def manager_status(
+    state: State, tracker: Budgets, journal: AuditLogger, now_ms: int, missing_checks: dict[str, str]
+) -> ManagerStatus:
     """Everything about the running manager."""
     return ManagerStatus(
         venue=state.venue,
@@ -95,6 +98,7 @@ def manager_status(state: State, tracker: Budgets, journal: AuditLogger, now_ms:
         journal_healthy=journal.healthy,
         journal_failure=journal.failure,
         anomalies=state.anomalies,
+        missing_checks=missing_checks,
         brackets=bracket_views(state, now_ms),
         budgets=msgspec.to_builtins(tracker.status()),
     )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-
 from .. import __version__
 from ..core.audit_logger import AuditLogger, OpenResult
 from ..core.client_ids import is_ours
@@ -14,7 +12,6 @@ from ..core.journal import rebuild
 from ..core.settings import Policy
 from ..core.state import State
 from .driver import Driver
-from .errors import ExchangeError
 from .ports import Gateway
 
 
@@ -34,38 +31,23 @@ def restore(opened: OpenResult) -> State:
         ) from None
 
 
-def take_over(gateway: Gateway, driver: Driver, journal: AuditLogger, state: State, policy: Policy, venue: str) -> bool:
-    """Protect what is open first, look around second; whether the account is in hedge mode.
-
-    While a position of ours is open a start never gives up: the engine goes on asking (design: recovery).
-
-    Raises:
-        ExchangeError: the exchange cannot be asked, and nothing of ours is open.
-    """
-    tolerated: tuple[type[ExchangeError], ...] = (ExchangeError,) if state.brackets else ()
-    try:
-        gateway.synchronise_clock()
-    except tolerated as error:
-        _degraded(journal, error)
+def begin(gateway: Gateway, driver: Driver, policy: Policy, venue: str) -> None:
+    """Tell the engine that a process took over: from here on what is open is looked at and protected."""
     started = EngineStarted(at_ms=gateway.exchange_now_ms(), policy=policy, version=__version__, venue=venue)
     driver.handle(started, inline=False)
-    try:
-        hedge_mode = gateway.hedge_mode()
-        orphans = clear_orphans(gateway, driver)
-        external = external_positions(gateway, driver.read())
-    except tolerated as error:
-        _degraded(journal, error)
-        return False
+
+
+def look_around(gateway: Gateway, driver: Driver, journal: AuditLogger) -> None:
+    """Clear orders of ours that nothing explains, and put on record what others hold.
+
+    Raises:
+        ExchangeError: the exchange cannot be asked.
+    """
+    orphans = clear_orphans(gateway, driver)
+    external = external_positions(gateway, driver.read())
     if orphans or external:
         found = {"external_positions": external, "orphan_symbols": orphans}
         journal.log_event("account_found", "start", data=found)
-    return hedge_mode
-
-
-def _degraded(journal: AuditLogger, error: ExchangeError) -> None:
-    """On record instead of stopping, where stopping would leave a position alone."""
-    with suppress(AuditError):
-        journal.log_event("start_degraded", "start", error=str(error))
 
 
 def external_positions(gateway: Gateway, state: State) -> dict[str, str]:

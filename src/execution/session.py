@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from ..core.request_weight import PoolStatus, RequestWeightTracker
 from ..core.settings import Settings
 from ..core.state import State
 from .account_actions import AccountActions
-from .account_lock import fingerprint, lock_account
+from .account_lock import AccountLock, AccountLockUnusable, fingerprint
 from .binance.gateway import BinanceGateway, connect_gateway
 from .binance.user_stream import BinanceUserStream
 from .clock import SystemClock
@@ -27,10 +26,12 @@ from .errors import ExchangeError
 from .exchange_info import ExchangeInfoCache
 from .gates import Gates
 from .gathering import Gatherer
-from .recovery import restore, take_over
+from .recovery import begin, look_around, restore
 from .settings_loader import Credentials, Urls
 from .settling import is_guarded, is_settled
+from .start_checks import PAUSE_FIRST_S, StartChecks
 from .threads import ThreadRuntime
+from .upkeep import Upkeep
 
 if TYPE_CHECKING:
     from requests.adapters import BaseAdapter
@@ -55,6 +56,7 @@ class Session:
     driver: Driver
     gatherer: Gatherer
     actions: AccountActions
+    checks: StartChecks
     formatter: PriceFormatter
     _closing: ExitStack
 
@@ -80,13 +82,22 @@ def open_session(
 ) -> Session:
     """Start. What fails on the way is undone, and put on record once there is a record.
 
+    While a position of ours is open, little stops a start (design note 011): the rest makes it protect-only.
+
     Raises:
-        BracketeerError: `account_in_use`, audit errors, and, while no position of ours is open, exchange errors.
+        BracketeerError: `account_in_use`; a log that cannot be read or has another writer; a wrong configuration. While
+            no position of ours is open also exchange errors, a log that cannot be written, `account_lock_unusable`.
     """
     clock = clock or SystemClock()
     redactor = Redactor([credentials.api_key, credentials.api_secret])
     with ExitStack() as undo:
-        undo.callback(lock_account(credentials.api_key, urls.rest, clock).release)
+        lock = AccountLock(credentials.api_key, urls.rest, clock)
+        undo.callback(lock.release)
+        unlocked: AccountLockUnusable | None = None
+        try:
+            lock.acquire()
+        except AccountLockUnusable as error:
+            unlocked = error  # whether that stops us, the log has to say
         states: list[State] = []
         journal = AuditLogger(
             settings.audit_log_dir,
@@ -97,12 +108,18 @@ def open_session(
             owner={"account": fingerprint(credentials.api_key, urls.rest)},
             checkpoint_state=lambda: states[0] if states else State(),
         )
-        opened = journal.open()
+        opened = journal.open(must_write=False)
         undo.callback(journal.close)
         state = restore(opened)
         states.append(state)
+        if not state.brackets:
+            journal.require_writable()
         try:
-            session = _connect(credentials, urls, settings, on_notice, clock, adapter, redactor, journal, state, undo)
+            if unlocked is not None and not state.brackets:
+                raise unlocked
+            session = _connect(
+                credentials, urls, settings, on_notice, clock, adapter, redactor, journal, state, lock, undo
+            )
         except BracketeerError as error:
             journal.log_event("start_failed", "start", error=str(error), error_code=error.code)
             raise
@@ -120,6 +137,7 @@ def _connect(
     redactor: Redactor,
     journal: AuditLogger,
     state: State,
+    lock: AccountLock,
     undo: ExitStack,
 ) -> Session:
     gateway_time: Callable[[], int] = clock.now_ms  # until the exchange's clock is known
@@ -155,7 +173,7 @@ def _connect(
         on_limits=tracker.update_limits,
         on_warning=lambda text: _note(journal, "rules_stale", text),
     )
-    gates = Gates(journal, tracker)
+    gates = Gates(journal, tracker, on_notice)
     driver = Driver(
         state,
         journal,
@@ -171,11 +189,41 @@ def _connect(
     runtime.start(driver.alarm, driver.problem)
     undo.callback(runtime.stop)
     undo.callback(lambda: driver.abandon_tickets(BracketeerError("the manager was closed", code="closed")))
-    gates.hedge_mode = take_over(gateway, driver, journal, state, settings.policy, urls.rest)
+    upkeep = Upkeep(clock.monotonic, driver.problem)
+
+    def ask_position_mode() -> None:
+        gates.hedge_mode = gateway.hedge_mode()
+
+    def resync() -> float:
+        gateway.synchronise_clock()
+        return RESYNC_S
+
+    checks = gates.start
+    try:
+        gateway.synchronise_clock()
+    except ExchangeError:
+        if not state.brackets:
+            raise
+        checks.require("clock", gateway.synchronise_clock)
+    begin(gateway, driver, settings.policy, urls.rest)
     if stream is not None:
         stream.start(lambda event: driver.handle(event, inline=False))
         undo.callback(stream.stop)
-    undo.callback(_resync_regularly(gateway, driver))
+    if not lock.held:
+        checks.require("account_lock", lock.acquire)
+    if not journal.healthy:
+        checks.require("audit_log", lambda: journal.wait_durable(journal.last_seq))
+    checks.require("account", lambda: look_around(gateway, driver, journal))
+    checks.require("position_mode", ask_position_mode)
+    if state.brackets:
+        checks.attempt()
+    else:
+        checks.insist()
+    upkeep.add(resync, RESYNC_S)
+    if checks.missing:
+        upkeep.add(checks.retry, PAUSE_FIRST_S)
+    upkeep.start()
+    undo.callback(upkeep.stop)
     if isinstance(clock, SystemClock):
         undo.callback(clock.hurry)
     # A target hit last night is found out within milliseconds; judged earlier, a new entry would be refused for it.
@@ -189,30 +237,10 @@ def _connect(
         driver=driver,
         gatherer=Gatherer(gateway, rules, runtime, settings.policy, gates.all()),
         actions=AccountActions(gateway, driver, journal),
+        checks=checks,
         formatter=PriceFormatter(lambda symbol: _known(rules, symbol)),
         _closing=ExitStack(),
     )
-
-
-def _resync_regularly(gateway: BinanceGateway, driver: Driver) -> Callable[[], None]:
-    """Measure the exchange's clock now and then, on a thread of its own; what comes back ends it."""
-    ended = threading.Event()
-
-    def work() -> None:
-        while not ended.wait(RESYNC_S):
-            try:
-                gateway.synchronise_clock()
-            except ExchangeError as error:
-                driver.problem(error)
-
-    thread = threading.Thread(target=work, name="bracketeer-clock", daemon=True)
-    thread.start()
-
-    def stop() -> None:
-        ended.set()
-        thread.join()
-
-    return stop
 
 
 def _note_run_end(journal: AuditLogger, state: State) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from bracketeer import OrderExecutionManager, Settings
 from tests.cli.conftest import Cli
 from tests.support.processes import ENTRY
 
@@ -120,3 +121,17 @@ def test_damaged_log_is_said(cli: Cli) -> None:
     assert result.exit_code == 1
     assert "audit_damaged" in result.stderr
     assert "bracketeer audit verify" in result.stderr
+
+
+def test_protect_only_is_shown_while_the_manager_is_at_work(cli: Cli) -> None:
+    """A start that could not find everything out: what is missing and why, for people and for programs."""
+    cli.report("long", *ENTRY)
+    cli.simulator.fault("refuse", method="GET", path="/fapi/v1/positionSide/dual", code=-1000, times=-1)
+    url, stream = cli.simulator.rest_url, cli.simulator.stream_url
+    settings = Settings(audit_log_dir=str(cli.audit_dir))
+    with OrderExecutionManager(base_url=url, stream_url=stream, settings=settings):
+        shown = cli("status", *cli.at).stdout
+        assert "protect-only" in shown
+        assert "position_mode" in shown
+        document = json.loads(cli("status", *cli.at, "--json").stdout)
+        assert set(document["record"]["missing_checks"]) == {"position_mode"}

@@ -1,6 +1,7 @@
 """The journal on a failing disk: nothing lost, nothing doubled, nothing torn, nothing claimed that is not so."""
 
 import errno
+import os
 import threading
 from pathlib import Path
 from typing import Any
@@ -341,3 +342,55 @@ def test_any_faults_then_health_leaves_every_line_once(
 
 def _fail(*_: object) -> None:
     raise OSError(errno.EIO, "Input/output error")
+
+
+@pytest.mark.parametrize("fault", ["write", "sync"])
+def test_existing_log_is_opened_on_a_bad_disk_for_who_must_go_on(tmp_path: Path, disk: Disk, fault: str) -> None:
+    """It can be read, it says that it is not healthy, and what was appended meanwhile is there when the disk works."""
+    with journal(tmp_path) as log:
+        log.append("note", "before")
+    disk.room, disk.sync_works = (0, True) if fault == "write" else (None, False)
+    if fault == "sync":
+        with pytest.raises(AuditError, match="set AUDIT_LOG_DIR"):
+            journal(tmp_path).open()
+    log = journal(tmp_path)
+    opened = log.open(must_write=False)
+    assert [line.event_type for line in opened.lines()] == ["checkpoint", "before"]
+    seq = log.append("command", "meanwhile")
+    with pytest.raises(JournalUnavailable):
+        log.wait_durable(seq)
+    with pytest.raises(AuditError, match="set AUDIT_LOG_DIR"):
+        log.require_writable()
+    disk.heal()
+    log.wait_durable(seq)
+    assert log.healthy
+    log.require_writable()
+    log.close()
+    assert event_types(tmp_path) == ["checkpoint", "before", "meanwhile", "journal_recovered"]
+    assert verify(tmp_path).ok
+
+
+def test_log_file_that_cannot_be_opened_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that became read-only: nothing is lost or written twice, and closing with nothing owed is fine."""
+    with journal(tmp_path) as log:
+        log.append("note", "before")
+    really = os.open
+
+    def read_only(name: str, flags: int, mode: int = 0o777) -> int:
+        if flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+        return really(name, flags, mode)
+
+    log = journal(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", read_only)
+        log.open(must_write=False)
+        assert not log.healthy
+        log.close()
+        log.open(must_write=False)
+        log.append("note", "meanwhile")
+        assert (log.healthy, log.retry(), log.pending) == (False, False, 1)
+    assert log.retry()
+    log.close()
+    assert event_types(tmp_path) == ["checkpoint", "before", "meanwhile", "journal_recovered"]
+    assert verify(tmp_path).ok

@@ -50,19 +50,48 @@ def test_unreadable_holder_is_still_a_refusal(tmp_path: Path, content: bytes) ->
     assert refused.value.holder == {}
 
 
-def test_disk_errors_pass_and_leave_nothing_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A lock file that cannot be written is not held afterwards."""
+def test_disk_errors_pass_and_leave_nothing_open(tmp_path: Path) -> None:
+    """A lock file that cannot be opened is not held afterwards."""
+    missing = tmp_path / "folder" / "x.lock"
+    lock = ExclusiveLock(missing, {})
+    with pytest.raises(FileNotFoundError):
+        lock.acquire()
+    assert not lock.held
+    missing.parent.mkdir()
+    with ExclusiveLock(missing, {}):
+        pass
+
+
+def test_full_disk_does_not_prevent_the_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kernel's lock needs no room: it is held and keeps others out, only our name is missing."""
 
     def full(fd: int, data: bytes, offset: int) -> int:
         raise OSError("No space left on device")
 
     path = tmp_path / "x.lock"
-    with monkeypatch.context() as patch:
-        patch.setattr(os, "pwrite", full)
-        with pytest.raises(OSError, match="No space"):
+    monkeypatch.setattr(os, "pwrite", full)
+    with ExclusiveLock(path, {"pid": "1"}):
+        with pytest.raises(LockHeld) as refused:
             ExclusiveLock(path, {}).acquire()
+        assert refused.value.holder == {}
     with ExclusiveLock(path, {}):
         pass
+
+
+def test_read_only_disk_does_not_prevent_the_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that is there can be locked where nothing can be written."""
+    path = tmp_path / "x.lock"
+    path.touch()
+    really = os.open
+
+    def read_only(name: str, flags: int, mode: int = 0o777) -> int:
+        if flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
+            raise OSError("Read-only file system")
+        return really(name, flags, mode)
+
+    monkeypatch.setattr(os, "open", read_only)
+    with ExclusiveLock(path, {"pid": "1"}), pytest.raises(LockHeld):
+        ExclusiveLock(path, {}).acquire()
 
 
 def test_lock_of_a_killed_process_is_free(tmp_path: Path) -> None:
