@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 PYTEST_ARGS ?= -n 2
 
-.PHONY: demo test check bench-sim setup clean
+.PHONY: demo test check simulate bench-sim setup clean
 
 demo: $(READY) ## the whole story on the embedded simulated exchange, no keys
 	@$(BIN)/bracketeer demo
@@ -19,6 +19,9 @@ check: $(READY) ## style, types, import contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+simulate: $(READY) ## random stories against the promises: RUNS= FIRST= many, SEED= one with its trace, ONLY= a named one
+	@$(BIN)/python -m tests.simulation $(if $(RUNS),--runs $(RUNS)) $(if $(FIRST),--first $(FIRST)) $(if $(SEED),--seed $(SEED)) $(if $(SHRINK),--shrink) $(if $(ONLY),--only $(ONLY)) $(if $(REPORT),--report $(REPORT))
 
 bench-sim: $(READY)  ## speed of the simulated exchange, in process and over loopback
 	@$(BIN)/python -m tests.bench.simulator

@@ -47,6 +47,11 @@ class RequestLog:
         """Give the kept rows."""
         return list(self._rows)
 
+    @property
+    def latest(self) -> Row:
+        """Give the last row; an empty one before the first."""
+        return self._rows[-1] if self._rows else {}
+
 
 class PriceTrails:
     """Where prices came from: the latest moments of each symbol, for a chart."""

@@ -1,0 +1,151 @@
+"""`make simulate`: many stories side by side, one with its trace, or a named one.
+
+RUNS=2000 stories from seed FIRST on; SEED=7 plays one and prints what happened; ONLY=name plays a named scenario
+(`--list` names them); a failing story is shortened and printed with the command that plays it again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+from .run import Outcome, play
+from .story import Story, make_story
+
+BATCH = 25
+FAILURES_SHOWN = 10
+
+
+def play_batch(seeds: range) -> list[Outcome]:
+    """Some stories, in a process of their own."""
+    return [play(make_story(seed)) for seed in seeds]
+
+
+def shrink(story: Story, *, tries: int = 400) -> Story:
+    """A shorter story that still breaks a promise: steps are left out, many at a time first."""
+    size = max(1, len(story.steps) // 2)
+    while size and tries > 0:
+        position = 0
+        while position < len(story.steps) and tries > 0:
+            shorter = replace(story, steps=story.steps[:position] + story.steps[position + size :])
+            tries -= 1
+            if play(shorter).failure:
+                story = shorter
+            else:
+                position += size
+        size //= 2
+    return story
+
+
+class Sums:
+    """What all runs were, together."""
+
+    def __init__(self) -> None:
+        self.runs = 0
+        self.figures: Counter[str] = Counter()
+        self.faults: Counter[str] = Counter()
+        self.worst_naked_ms = 0
+        self.worst_known_ms = 0
+        self.failed: list[Outcome] = []
+
+    def add(self, outcome: Outcome) -> None:
+        """One more."""
+        self.runs += 1
+        self.figures += outcome.figures
+        self.faults += outcome.faults
+        self.worst_naked_ms = max(self.worst_naked_ms, outcome.worst_naked_ms)
+        self.worst_known_ms = max(self.worst_known_ms, outcome.worst_known_ms)
+        if outcome.failure:
+            self.failed.append(outcome)
+
+    def row(self) -> dict[str, object]:
+        """All figures."""
+        return {
+            "runs": self.runs,
+            **{name.replace(" ", "_"): count for name, count in sorted(self.figures.items())},
+            "worst_naked_ms": self.worst_naked_ms,
+            "worst_naked_after_it_could_be_known_ms": self.worst_known_ms,
+            "violations": len(self.failed),
+            "faults": dict(sorted(self.faults.items())),
+        }
+
+
+def play_many(first: int, runs: int, workers: int) -> Iterator[Outcome]:
+    """Stories of consecutive seeds, on all cores."""
+    batches = [range(start, min(start + BATCH, first + runs)) for start in range(first, first + runs, BATCH)]
+    with ProcessPoolExecutor(max_workers=workers) as pool:
+        for outcomes in pool.map(play_batch, batches):
+            yield from outcomes
+
+
+def many(first: int, runs: int, workers: int, report: Path | None) -> int:
+    """`RUNS=`."""
+    sums, began_s = Sums(), time.monotonic()
+    for outcome in play_many(first, runs, workers):
+        sums.add(outcome)
+        if outcome.failure and len(sums.failed) <= FAILURES_SHOWN:
+            _say(f"seed {outcome.seed}: {outcome.failure[:600]}")
+        if sums.runs % 500 == 0:
+            _say(f"{sums.runs} of {runs} stories, {len(sums.failed)} broken, {time.monotonic() - began_s:.0f} s")
+    if sums.failed:
+        seed = sums.failed[0].seed
+        _say(f"\n--- seed {seed}, shortened:\n{shrink(make_story(seed))}\nplay it again: make simulate SEED={seed}")
+    row = sums.row()
+    for name, value in row.items():
+        _say(f"{name:40} {value}")
+    _say(f"{'seconds':40} {time.monotonic() - began_s:.0f}")
+    if report is not None:
+        report.write_text(json.dumps(row, indent=1) + "\n")
+    if sums.failed:
+        _say(f"broken: {' '.join(str(outcome.seed) for outcome in sums.failed)}")
+    return 1 if sums.failed else 0
+
+
+def one(story: Story, *, shorten: bool = False) -> int:
+    """`SEED=`: the story, and what happened."""
+    if shorten:
+        story = shrink(story)
+    outcome = play(story, traced=True)
+    _say(str(story))
+    for line in outcome.trace:
+        _say(line)
+    _say(f"\n{outcome.failure or 'every promise was kept'}")
+    return 1 if outcome.failure else 0
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+def main() -> int:
+    """What was asked for."""
+    parser = argparse.ArgumentParser(prog="make simulate", description=__doc__)
+    parser.add_argument("--runs", type=int, default=200)
+    parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("--seed", type=int)
+    parser.add_argument("--shrink", action="store_true", help="shorten the story of --seed before it is told")
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--report", type=Path, help="write the sums as JSON")
+    asked = parser.parse_args()
+    try:
+        if asked.seed is not None:
+            return one(make_story(asked.seed), shorten=asked.shrink)
+        return many(asked.first, asked.runs, asked.workers, asked.report)
+    except BrokenPipeError:
+        return 0
+    except KeyboardInterrupt:
+        _say("stopped")
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,257 @@
+"""P1 to P8 after every step, from the exchange's own books and from what left the manager: never from what it believes.
+
+It shares no code with the manager: how an order of ours is known, and which signal an entry belongs to (each one has a
+quantity of its own), is read from the orders themselves.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from decimal import Decimal
+from typing import Any
+from urllib.parse import parse_qs
+
+from bracketeer.simulator.exchange import Exchange
+
+from .disk import Disk
+from .wire import Sent
+
+OURS = "bktr-"
+ZERO = Decimal(0)
+ATTEMPT_MS = 6_000
+"""A position that is being closed sees an attempt at least so often: the longest pause between two is 5 s."""
+QUESTION_MS = 2_500
+"""While a fill is not known, the manager asks at least so often: a question may wait a second for its answer."""
+ORPHAN_MS = 12_000
+"""How long an order of ours may outlive its position: unclear answers are asked about every 5 s."""
+
+
+_TELL_OF_FILLS = {
+    "ORDER_TRADE_UPDATE",
+    "ACCOUNT_UPDATE",
+    "/fapi/v1/order",
+    "/fapi/v3/positionRisk",
+    "/fapi/v1/userTrades",
+}
+_TELL_OF_STOPS = {"ALGO_UPDATE", "/fapi/v1/openAlgoOrders", "/fapi/v1/algoOrder"}
+_ID_NAMES = ("newclientorderid", "clientalgoid", "origclientorderid")
+
+
+class Broken(AssertionError):  # noqa: N818 - reads as the fact it states
+    """A promise is not kept."""
+
+
+class Leg:
+    """One symbol, as the books tell it."""
+
+    def __init__(self) -> None:
+        self.total = ZERO
+        self.ours = ZERO
+        self.naked_ms: int | None = None  # since when
+        self.is_filled = False  # naked because something was filled, not because a stop went
+        self.known_ms: int | None = None  # since when the manager could know of the gap
+        self.asked_ms = 0
+        self.closing_ms = -(10**15)
+        self.orphan_ms: int | None = None
+        self.changed_ms = 0  # the last fill
+        self.is_mixed = False  # somebody else traded on it
+
+
+class Judge:
+    """Watches one run."""
+
+    def __init__(self, exchange: Exchange, disk: Disk, naked_limit_ms: int, round_trip_ms: int) -> None:
+        self.exchange = exchange
+        self.disk = disk
+        self.naked_limit_ms = naked_limit_ms
+        self.round_trip_ms = round_trip_ms
+        self.legs: dict[str, Leg] = {}
+        self.wanted: dict[tuple[str, Decimal], str] = {}  # what entry signals asked for
+        self.executed: Counter[tuple[str, Decimal]] = Counter()
+        self.able_ms = 0  # since when the manager runs and can reach the exchange; far off while not
+        self.expects_limits = False
+        self.worst_naked_ms = 0
+        self.worst_known_ms = 0
+        self.statuses: Counter[int] = Counter()
+        self._intents: dict[str, tuple[str, int]] = {}
+        self._fills_seen = 0
+        self._algos_seen = 0
+        self._seen_orders: set[tuple[str, int]] = set()
+        disk.on_line = self._note_line
+
+    @property
+    def now_ms(self) -> int:
+        """The exchange's steady clock: it is not turned by stories."""
+        return self.exchange.clock.steady_ms()
+
+    def leg(self, symbol: str) -> Leg:
+        """A symbol's leg."""
+        return self.legs.setdefault(symbol, Leg())
+
+    def _note_line(self, name: str, data: bytes, end: int) -> None:
+        if b'"order_intent"' in data or b'"cancel_intent"' in data:
+            kind = b"cancel " if b'"cancel_intent"' in data else b""
+            client_id = data.split(b'"client_order_id":"', 1)[1].split(b'"', 1)[0]
+            self._intents[(kind + client_id).decode()] = (name, end)
+
+    # What leaves the manager.
+
+    def request(self, sent: Sent) -> None:
+        """A request leaves: P5, and what it says about the manager's doings."""
+        if sent.path == "/fapi/v1/order" or sent.path == "/fapi/v1/algoOrder":
+            self._order_request(sent)
+        elif sent.method == "DELETE" and sent.path != "/fapi/v1/listenKey":
+            raise Broken(f"P4: {sent.method} {sent.path} may cancel orders of others")
+        elif "symbol=" in sent.query:
+            self.leg(_value(sent.query, "symbol")).asked_ms = self.now_ms
+
+    def _order_request(self, sent: Sent) -> None:
+        values = {name: found[0] for name, found in parse_qs(sent.query).items()}
+        lower = {name.lower(): value for name, value in values.items()}
+        client_id = next((lower[name] for name in _ID_NAMES if name in lower), "")
+        leg = self.leg(values["symbol"]) if "symbol" in values else None
+        if sent.method == "GET":
+            if leg is not None:
+                leg.asked_ms = self.now_ms
+            elif client_id:
+                for one in self.legs.values():
+                    one.asked_ms = self.now_ms
+            return
+        if sent.method == "DELETE" and not client_id.startswith(OURS):
+            raise Broken(f"P4: {sent.method} {sent.path} of {client_id or 'a foreign order'}")
+        is_closing = values.get("reduceOnly") == "true" or values.get("closePosition") == "true"
+        if leg is not None and sent.path == "/fapi/v1/order" and is_closing:
+            leg.closing_ms = self.now_ms
+        is_exit = sent.method == "DELETE" or is_closing
+        if is_exit and (self.disk.is_full or self.disk.is_failing or self.disk.had_trouble):
+            return  # exits go on without the disk (design: journal)
+        wanted = f"cancel {client_id}" if sent.method == "DELETE" else client_id
+        place = self._intents.get(wanted)
+        if place is None or self.disk.safe.get(place[0], 0) < place[1]:
+            raise Broken(f"P5: {sent.method} {sent.path} {client_id} left before its intent was safe: {place}")
+
+    def answer(self, sent: Sent) -> None:
+        """The exchange answered: P6."""
+        answer = sent.answer
+        assert answer is not None
+        self.statuses[answer.status] += 1
+        if answer.status in (418, 429) and not self.expects_limits:
+            raise Broken(f"P6: {sent.method} {sent.path} was answered {answer.status}: {answer.body[:200]!r}")
+
+    def told(self, symbol: str, source: str) -> None:
+        """An answer or event about a symbol reached the manager: does it tell of the gap?"""
+        leg = self.leg(symbol)
+        tells = _TELL_OF_FILLS if leg.is_filled else _TELL_OF_STOPS
+        if leg.naked_ms is not None and leg.known_ms is None and source in tells:
+            leg.known_ms = self.now_ms
+
+    # The books.
+
+    def look(self) -> None:
+        """After every step that touched the exchange, and whenever time passes."""
+        account = self.exchange.account
+        fills = account.fills
+        for fill in fills[self._fills_seen :]:
+            self._judge_fill(fill, account.orders.by_id[fill.symbol, fill.order_id])
+        self._fills_seen = len(fills)
+        if len(account.algo_orders) != self._algos_seen:
+            self._judge_algos(account)
+        for (symbol, _), position in account.positions.items():
+            self._judge_position(symbol, position.amount)
+
+    def _judge_fill(self, fill: Any, order: Any) -> None:
+        leg = self.leg(fill.symbol)
+        change = fill.quantity if fill.side == "BUY" else -fill.quantity
+        before, leg.total = leg.total, leg.total + change
+        leg.changed_ms = self.now_ms
+        is_ours = order.client_order_id.startswith(OURS)
+        if is_ours and not order.reduce_only and not order.close_position:
+            leg.ours += change
+            self._judge_entry(order)
+        elif is_ours and (before * change >= 0 or before * leg.total < 0):
+            raise Broken(f"P3: {order.client_order_id} made {before} {fill.symbol} into {leg.total}")
+        elif is_ours:
+            leg.ours += change
+        else:
+            leg.is_mixed = True
+        if leg.total * leg.ours <= 0:
+            leg.ours = ZERO
+        elif abs(leg.ours) > abs(leg.total):
+            leg.ours = leg.total
+
+    def _judge_entry(self, order: Any) -> None:
+        key = (order.symbol, order.quantity)
+        if (order.symbol, order.order_id) in self._seen_orders:
+            return
+        self._seen_orders.add((order.symbol, order.order_id))
+        if key not in self.wanted:
+            raise Broken(f"P1: no signal asked for {order.client_order_id}: {key}")
+        self.executed[key] += 1
+        if self.executed[key] > 1:
+            raise Broken(f"P1: {self.wanted[key]} was executed {self.executed[key]} times: {order.client_order_id}")
+
+    def _judge_algos(self, account: Any) -> None:
+        for algo in list(account.algo_orders.values())[self._algos_seen :]:
+            if algo.client_algo_id.startswith(OURS) and not (algo.reduce_only or algo.close_position):
+                raise Broken(f"P3: {algo.client_algo_id} could open a position")
+        self._algos_seen = len(account.algo_orders)
+
+    def _judge_position(self, symbol: str, amount: Decimal) -> None:
+        leg, now = self.leg(symbol), self.now_ms
+        leg.total = amount  # liquidation and ADL leave fills too, this is the last word
+        if leg.total * leg.ours <= 0:
+            leg.ours = ZERO
+        covered = ZERO
+        resting = 0
+        for algo in self.exchange.account.live_algos(symbol):
+            if algo.client_algo_id.startswith(OURS):
+                resting += 1
+                if algo.order_type == "STOP_MARKET" and (algo.side == "SELL") is (amount > 0):
+                    covered += abs(amount) if algo.close_position else algo.quantity
+        if leg.ours != 0 and covered < abs(leg.ours):
+            if leg.naked_ms is None:
+                leg.naked_ms, leg.known_ms = now, None
+                leg.is_filled = leg.changed_ms == now
+            self._judge_naked(symbol, leg, now)
+        elif leg.naked_ms is not None:
+            self._judge_naked(symbol, leg, now)
+            leg.naked_ms = None
+        if not resting and amount == 0:
+            leg.is_mixed = False
+        if resting and leg.ours == 0 and not (leg.is_mixed and amount != 0):
+            if leg.orphan_ms is None:
+                leg.orphan_ms = now
+            self._judge_orphan(symbol, leg, now)
+        else:
+            leg.orphan_ms = None
+
+    def _judge_naked(self, symbol: str, leg: Leg, now: int) -> None:
+        assert leg.naked_ms is not None
+        able = max(leg.naked_ms, self.able_ms)
+        self.worst_naked_ms = max(self.worst_naked_ms, min(now - leg.naked_ms, now - able))
+        bound = self.naked_limit_ms + self.round_trip_ms
+        if leg.known_ms is not None:
+            since_known = now - max(able, leg.known_ms)
+            self.worst_known_ms = max(self.worst_known_ms, since_known)
+        if now - able <= bound:
+            return
+        if leg.known_ms is None:
+            is_kept = now - max(leg.asked_ms, able) <= QUESTION_MS + self.round_trip_ms
+        else:
+            is_closing = leg.closing_ms >= leg.naked_ms and now - leg.closing_ms <= ATTEMPT_MS + self.round_trip_ms
+            is_kept = is_closing or since_known <= bound
+        if not is_kept:
+            known = "not known" if leg.known_ms is None else f"known for {now - leg.known_ms} ms"
+            raise Broken(
+                f"P2: {leg.ours} {symbol} has been naked for {now - leg.naked_ms} ms ({now - able} ms of them with the "
+                f"manager able to act, {known}), and is not being closed"
+            )
+
+    def _judge_orphan(self, symbol: str, leg: Leg, now: int) -> None:
+        assert leg.orphan_ms is not None
+        if now - max(leg.orphan_ms, self.able_ms, leg.asked_ms) > ORPHAN_MS:
+            raise Broken(f"P3: orders of ours rest on flat {symbol} for {now - leg.orphan_ms} ms")
+
+
+def _value(query: str, name: str) -> str:
+    return query.split(f"{name}=", 1)[1].split("&", 1)[0]

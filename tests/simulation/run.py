@@ -1,0 +1,421 @@
+"""Plays one story: the exchange, the network, the disk and the manager's lives on one scheduler."""
+
+from __future__ import annotations
+
+import random
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from bracketeer import ExecutionReport, Policy, ReportStatus, Settings, Signal, SignalType
+from bracketeer.core.commands import Alert
+from bracketeer.simulator.exchange import Exchange
+from bracketeer.simulator.faults import CATALOGUE, Fault, FaultName
+
+from . import ending
+from .disk import Disk
+from .judge import OURS, Broken, Judge
+from .process import Life, put_back
+from .scheduler import Process, Scheduler
+from .story import PRICES, Story
+from .wire import ADDRESS, Sent, Weather, Wire
+
+TICK_US = 250_000
+SETTLE_US = 90_000_000
+LIMIT_FAULTS = ("rate_limited", "order_limited", "banned")
+DEFECTS = {"internal_error", "callback_failed"}
+
+
+@dataclass
+class Outcome:
+    """What a run was, for sums over many."""
+
+    seed: int
+    failure: str = ""
+    figures: Counter[str] = field(default_factory=Counter)
+    faults: Counter[str] = field(default_factory=Counter)
+    worst_naked_ms: int = 0
+    worst_known_ms: int = 0
+    trace: list[str] = field(default_factory=list)
+
+
+class Run:
+    """One story at work."""
+
+    def __init__(self, story: Story, folder: Path, *, traced: bool = False) -> None:
+        self.story = story
+        self.folder = folder
+        self.trace: list[str] | None = [] if traced else None
+        self.scheduler = Scheduler(story.seed, preemption=story.preemption)
+        self.exchange = Exchange(now_ms=lambda: self.scheduler.now_us // 1000, seed=story.seed)
+        self.wire = Wire(self.scheduler, self.exchange, story.seed)
+        self.wire.weather = self._usual_weather()
+        self.disk = Disk(folder, random.Random(f"{story.seed}/disk"))
+        self.policy = Policy(**story.policy)
+        round_trip_ms = 2 * (story.way_us + story.jitter_us) // 1000 + 2
+        self.judge = Judge(self.exchange, self.disk, self.policy.naked_limit_ms, round_trip_ms)
+        self.figures: Counter[str] = Counter()
+        self.faults: Counter[str] = Counter()
+        self.notices: list[Any] = []
+        self.answers: list[tuple[Signal, Life, list[ExecutionReport | BaseException]]] = []
+        self.by_hand: set[str] = set()
+        self.story_symbols = sorted({s.options["symbol"] for s in story.steps if "symbol" in s.options})
+        self.listen_keys: set[str] = set()
+        self.life: Life | None = None
+        self.waits_for: Process | None = None
+        self._lives = 0
+        self._doom: tuple[str, int, bool] | None = None  # at which effect the process dies, and how
+        self._down_us = 0
+        self._hook()
+
+    # Set up.
+
+    def _usual_weather(self) -> Weather:
+        return Weather(way_us=self.story.way_us, jitter_us=self.story.jitter_us)
+
+    def _hook(self) -> None:
+        wire, judge = self.wire, self.judge
+        wire.on_request = self._on_request
+        wire.on_answer = self._on_answer
+        wire.on_told = judge.told
+        wire.after_exchange = judge.look
+        wire.before_send = lambda process: self._effect("send", process)
+        wire.after_send = lambda process: self._effect("sent", process)
+        self.disk.after_write = lambda: self._effect("write", self.life.process if self.life else None)
+
+    def _on_request(self, sent: Sent) -> None:
+        if self.trace is not None:
+            self.note(f"-> {sent.method} {sent.path} {_shown(sent.query)}")
+        self.judge.request(sent)
+
+    def _on_answer(self, sent: Sent) -> None:
+        assert sent.answer is not None
+        if self.trace is not None:
+            fate = "dropped" if sent.answer.is_dropped else str(sent.answer.status)
+            fault = self.exchange.requests.latest.get("fault", "")
+            self.note(f"   {sent.method} {sent.path}: {fate} {fault} {sent.answer.body[:160].decode(errors='replace')}")
+        if sent.path in ("/fapi/v1/order", "/fapi/v1/algoOrder") and sent.method == "POST":
+            self.figures["orders"] += 1
+        self.judge.answer(sent)
+
+    def note(self, text: str) -> None:
+        """One line of the trace."""
+        if self.trace is not None:
+            self.trace.append(f"{(self.scheduler.now_us % 10**12) / 1e3:14.3f} {text}")
+
+    # The loop.
+
+    def play(self) -> None:
+        """The whole story, and what is to hold in the end."""
+        for symbol, price in PRICES.items():
+            self.exchange.set_price(symbol, Decimal(price))
+        self._tick()
+        self.start()
+        self.run_until(lambda: self.life is not None and self.life.is_started, 60_000_000, "the manager starts")
+        for step in self.story.steps:
+            self.run_for(step.after_ms * 1000)
+            self.note(f"** {step}")
+            getattr(self, f"_do_{step.what}")(**step.options)
+        self._calm_down()
+        self.run_until(lambda: not ending.unsettled(self), SETTLE_US, "settled", lambda: ending.unsettled(self))
+        ending.check(self)
+        assert self.life is not None
+        self.life.close()
+        self.run_until(lambda: self.life is not None and self.life.is_closed, 10_000_000, "the manager closes")
+        ending.check_logs(self)
+
+    def run_for(self, for_us: int) -> None:
+        """Let time pass."""
+        end_us = self.scheduler.now_us + for_us
+        while (next_us := self.scheduler.next_us) is not None and next_us <= end_us:
+            self.step()
+        self.scheduler.now_us = max(self.scheduler.now_us, end_us)
+
+    def run_until(
+        self, condition: Callable[[], bool], within_us: int, what: str, why: Callable[[], str] = lambda: ""
+    ) -> None:
+        """Let time pass until something holds."""
+        end_us = self.scheduler.now_us + within_us
+        looked_us = 0
+        while True:
+            if self.scheduler.now_us >= looked_us:  # a look costs, and nothing here is in a hurry
+                looked_us = self.scheduler.now_us + 20_000
+                if condition():
+                    return
+            next_us = self.scheduler.next_us
+            if next_us is None or next_us > end_us:
+                raise Broken(f"P8: not within {within_us // 1_000_000} s: {what}: {why()}")
+            self.step()
+
+    def step(self) -> None:
+        """One step of anything."""
+        self.scheduler.step()
+        if self.scheduler.failures:
+            raise self.scheduler.failures[0]
+        if self.waits_for is not None:
+            self._bury()
+
+    def _tick(self) -> None:
+        """The exchange's own time: what falls due, what other people do; and the judge looks."""
+        self.exchange.tick()
+        self.judge.look()
+        life = self.life
+        if life is not None and life.failure is not None and life.process.is_dead is False:
+            failure, life.failure = life.failure, None  # a start may give up while nothing of ours is open
+            self.note(f"start failed: {failure}")
+            self.figures["failed starts"] += 1
+            life.kill()
+            self._later_start(500)
+        due_ms = self.exchange.agenda.next_ms
+        next_us = self.scheduler.now_us + TICK_US
+        if due_ms is not None:
+            next_us = min(next_us, max(due_ms * 1000, self.scheduler.now_us + 1000))
+        self.scheduler.call_at(next_us, self._tick)
+
+    # The manager's lives.
+
+    def start(self) -> None:
+        """A new process on the same folder."""
+        self._lives += 1
+        self.figures["starts"] += 1
+        settings = Settings(policy=self.policy, audit_log_dir=str(self.folder), user_stream=self.story.user_stream)
+        keys = (self.exchange.api_key, self.exchange.api_secret)
+        self.life = Life(
+            self._lives, self.scheduler, self.wire, self.disk, settings, keys, self._hear, self.story.skew_ms
+        )
+        self.note(f"## life {self._lives} starts")
+        self.judge.able_ms = self.judge.now_ms
+        self.life.start()
+
+    def _later_start(self, after_ms: int) -> None:
+        self.judge.able_ms = self.judge.now_ms + after_ms
+        self.scheduler.call_in(after_ms * 1000, self.start)
+
+    def _effect(self, kind: str, process: Process | None) -> None:
+        """Something reaches the outside world: the moment at which a process may die."""
+        if process is None or self.life is None or process is not self.life.process:
+            return
+        self.figures["effects"] += 1
+        if self._doom is None:
+            return
+        where, left, power = self._doom
+        if not (where == "any" or kind.startswith(where)):
+            return
+        self._doom = (where, left - 1, power)
+        if left <= 1:
+            self._doom = None
+            self._kill_soon(process, power=power)
+
+    def _kill_soon(self, process: Process, *, power: bool) -> None:
+        """It is dead from here on; the hub buries it."""
+        process.is_dead = True
+        self.waits_for = process
+        self._power = power
+
+    def _bury(self) -> None:
+        self.waits_for = None
+        assert self.life is not None
+        self.note(f"## killed{', power cut' if self._power else ''}")
+        self.figures["kills"] += 1
+        self.life.kill()
+        if self._power:
+            self.disk.cut_power()
+        self._later_start(self._down_us // 1000)
+
+    def _hear(self, notice: Any) -> None:
+        if self.life is None or self.life.process.is_dead:
+            return  # words of the dying
+        self.note(f"!! {notice}")
+        self.notices.append(notice)
+        if isinstance(notice, Alert):
+            self.figures["alerts"] += 1
+            if notice.code in DEFECTS:
+                raise Broken(f"P8: {notice}")
+
+    # Steps.
+
+    def _do_signal(self, symbol: str, kind: str, id: str, quantity: str = "") -> None:  # noqa: A002
+        life = self.life
+        if life is None or life.process.is_dead or not life.is_started or life.manager._session is None:
+            return
+        fields: dict[str, Any] = {}
+        if kind.endswith("ENTRY"):
+            price = self.exchange.venue.markets[symbol].last
+            sign = 1 if kind.startswith("LONG") else -1
+            self.judge.wanted[symbol, Decimal(quantity)] = id
+            fields = {
+                "quantity": quantity,
+                "stop_loss": str(price * (1 - sign * Decimal("0.02"))),
+                "take_profit": str(price * (1 + sign * Decimal("0.03"))),
+            }
+        signal = Signal(signal_type=SignalType(kind), symbol=symbol, signal_id=id, **fields)
+        box: list[ExecutionReport | BaseException] = []
+        self.answers.append((signal, life, box))
+        self.figures["signals"] += 1
+
+        def hear(answer: ExecutionReport | BaseException) -> None:
+            self.note(f"<< {answer}")
+            box.append(answer)
+            if isinstance(answer, ExecutionReport) and answer.status is ReportStatus.PROTECTED:
+                ending.check_protected(self, answer)
+
+        life.execute(signal, hear, on_main=self.story.on_main)
+
+    def _do_price(self, symbol: str, factor: str) -> None:
+        self.exchange.set_price(symbol, Decimal(PRICES[symbol]) * Decimal(factor))
+        self.judge.look()
+
+    def _do_fault(self, name: str, lasts_ms: int = 0, **options: Any) -> None:
+        for key in ("percent", "price", "mark"):
+            if isinstance(options.get(key), str):
+                options[key] = Decimal(options[key])
+        spec = CATALOGUE[FaultName(name)]
+        usual: dict[str, Any] = {"method": spec.method, "path": spec.path, "times": -1 if lasts_ms else spec.times}
+        fault = Fault(spec.name, **(usual | options))
+        self.faults[name] += 1
+        if name in LIMIT_FAULTS:
+            self.judge.expects_limits = True
+        if name in ("liquidation", "adl"):
+            self.by_hand.add(options["symbol"])
+        self.exchange.fault(fault)
+        self.judge.look()
+        if lasts_ms:
+            self.scheduler.call_in(lasts_ms * 1000, lambda: self._lift(fault))
+
+    def _lift(self, fault: Fault) -> None:
+        if any(waiting is fault for waiting in self.exchange.faults):
+            self.exchange.faults.lift(fault.fault_id)
+
+    def _do_weather(self, lasts_ms: int, **weather: Any) -> None:
+        now = self._usual_weather()
+        for name, value in weather.items():
+            setattr(now, name, value)
+        self.wire.weather = now
+        self.faults["outage" if now.is_out else "lossy network"] += 1
+        if now.is_out:
+            self.wire.cut()
+        self.scheduler.call_in(lasts_ms * 1000, self._do_calm)
+
+    def _do_calm(self) -> None:
+        if self.wire.weather.is_out:
+            self.judge.able_ms = max(self.judge.able_ms, self.judge.now_ms)
+        self.wire.weather = self._usual_weather()
+
+    def _do_hand(self, symbol: str, how: str) -> None:
+        """Somebody trades on the position: takes a part off, all, adds, or more than there is."""
+        leg = self.exchange.account.positions.get((symbol, "BOTH"))
+        amount = Decimal(0) if leg is None else leg.amount
+        if amount == 0 and how in ("part", "all"):
+            return
+        rules = self.exchange.venue.instruments[symbol]
+        part = {"BTCUSDT": Decimal("0.004"), "ETHUSDT": Decimal("0.080"), "XRPUSDT": Decimal("300")}[symbol]
+        quantity = {"part": min(part, abs(amount)), "all": abs(amount), "add": part, "over": abs(amount) + part}[how]
+        side = "BUY" if (amount > 0) is (how == "add") else "SELL"
+        self.by_hand.add(symbol)
+        self.faults["hand trade"] += 1
+        self.exchange.trade_by_hand(symbol, side, quantity // rules.step_size * rules.step_size)
+        self.judge.look()
+
+    def _do_limit(self, symbol: str) -> None:
+        rules = self.exchange.venue.instruments[symbol]
+        price = rules.to_tick(Decimal(PRICES[symbol]) * Decimal("0.7"))
+        quantity = {"BTCUSDT": "0.01", "ETHUSDT": "0.1", "XRPUSDT": "100"}[symbol]
+        self.exchange.trade_by_hand(symbol, "BUY", Decimal(quantity), price=price)
+
+    def _do_unstop(self, symbol: str) -> None:
+        """A person cancels our stop."""
+        self.faults["stop canceled by hand"] += 1
+        for algo in self.exchange.account.live_algos(symbol):
+            if algo.order_type == "STOP_MARKET" and algo.client_algo_id.startswith(OURS):
+                self.exchange.algos.cancel(self.exchange.account, algo)
+        self.exchange._after_change()
+        self.judge.look()
+
+    def _do_crash(self, where: str, in_effects: int, power: bool, down_ms: int) -> None:
+        life = self.life
+        if life is None or life.process.is_dead:
+            return
+        self.faults["crash at a " + where if where != "now" else "crash"] += 1
+        self._down_us = down_ms * 1000
+        if where == "now":
+            self._kill_soon(life.process, power=power)
+            self._bury()
+        else:
+            self._doom = (where, in_effects, power)
+
+    def _do_restart(self) -> None:
+        life = self.life
+        if life is None or life.process.is_dead or not life.is_started:
+            return
+        self.figures["restarts"] += 1
+        life.close()
+        self.run_until(lambda: life.is_closed or life.process.is_dead, 12_000_000, "the manager closes")
+        if not life.process.is_dead:
+            life.kill()
+            self.start()
+
+    def _do_disk(self, how: str, lasts_ms: int) -> None:
+        self.faults[f"disk {how}"] += 1
+        self.disk.is_full, self.disk.is_failing = how == "full", how == "failing"
+        self.disk.had_trouble = True
+
+        def mend() -> None:
+            self.disk.is_full = self.disk.is_failing = False
+
+        self.scheduler.call_in(lasts_ms * 1000, mend)
+
+    def _do_clock(self, by_ms: int) -> None:
+        """The exchange's clock leaps ahead of our estimate. It never goes back: that is what its times are for."""
+        self.faults["clock step"] += 1
+        self.exchange.clock.step(by_ms)
+
+    def _calm_down(self) -> None:
+        """All that is wrong is over."""
+        self._doom = None
+        self.disk.is_full = self.disk.is_failing = False
+        self.exchange.faults.lift()
+        self.exchange.fault(Fault(FaultName.STREAM_UNMUTE))
+        self._do_calm()
+
+
+def _shown(query: str) -> str:
+    return "&".join(part for part in query.split("&") if not part.startswith(("signature=", "timestamp=", "recvW")))
+
+
+def play(story: Story, *, traced: bool = False, keep: Path | None = None) -> Outcome:
+    """Play a story in a folder of its own."""
+    parent = Path("/dev/shm") if Path("/dev/shm").is_dir() else None
+    folder = keep or Path(tempfile.mkdtemp(prefix="story-", dir=parent))
+    run = Run(story, folder, traced=traced)
+    outcome = Outcome(story.seed)
+    try:
+        run.play()
+    except (Broken, AssertionError) as broken:
+        outcome.failure = str(broken) or type(broken).__name__
+    except Exception as failure:  # noqa: BLE001 - whatever it was, the story fails with it
+        import traceback
+
+        outcome.failure = "".join(traceback.format_exception(failure)[-6:])
+    finally:
+        if run.life is not None:
+            run.life.kill()
+        put_back()
+        if keep is None:
+            shutil.rmtree(folder, ignore_errors=True)
+    outcome.figures = run.figures
+    outcome.figures["requests"] = run.wire.requests
+    outcome.figures["stream events"] = run.wire.events
+    outcome.figures["steps"] = run.scheduler.steps
+    outcome.faults = run.faults
+    outcome.worst_naked_ms = run.judge.worst_naked_ms
+    outcome.worst_known_ms = run.judge.worst_known_ms
+    outcome.trace = run.trace or []
+    return outcome
+
+
+__all__ = ["ADDRESS", "Outcome", "Run", "play"]

@@ -1,0 +1,243 @@
+"""What happens in a run, drawn from its seed: signals, prices, people, faults, weather, kills. Data only.
+
+A story is a list of steps with the time that passes before each. It can be shortened step by step while it still fails,
+because no step depends on what an earlier one did.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from typing import Any
+
+PRICES = {"BTCUSDT": "60000", "ETHUSDT": "3000", "XRPUSDT": "0.6"}
+BASES = {"BTCUSDT": ("0.010", "0.001"), "ETHUSDT": ("0.200", "0.001"), "XRPUSDT": ("900", "0.1")}
+"""The quantity of a symbol's first entry, and what each later one is larger: so the books tell them apart."""
+MOVES = ("0.93", "0.97", "0.99", "0.995", "1", "1.005", "1.01", "1.03", "1.07")
+"""Of the symbol's first price. Stops lie 2 % from the price of their entry, take profits 3 %."""
+PAUSES_MS = (0, 0, 1, 3, 8, 30, 150, 700, 2500, 9000)
+
+ORDER, ALGO = "/fapi/v1/order", "/fapi/v1/algoOrder"
+STOP, TAKE = {"type": "STOP_MARKET"}, {"type": "TAKE_PROFIT_MARKET"}
+PLACES: tuple[tuple[str, str, dict[str, str]], ...] = (
+    ("POST", ORDER, {}),
+    ("POST", ORDER, {}),
+    ("POST", ALGO, STOP),
+    ("POST", ALGO, STOP),
+    ("POST", ALGO, TAKE),
+    ("POST", ALGO, {}),
+    ("DELETE", ALGO, {}),
+    ("GET", ORDER, {}),
+    ("GET", ALGO, {}),
+    ("GET", "/fapi/v1/openAlgoOrders", {}),
+    ("GET", "/fapi/v1/allAlgoOrders", {}),
+    ("GET", "/fapi/v1/openOrders", {}),
+    ("GET", "/fapi/v3/positionRisk", {}),
+    ("GET", "/fapi/v1/userTrades", {}),
+    ("GET", "/fapi/v1/time", {}),
+    ("", "/fapi/v1/listenKey", {}),
+    ("", "/fapi/*", {}),
+)
+ANY_REQUEST = (
+    "reply_lost", "request_lost", "refuse", "refuse", "refuse", "status_503", "status_503_executed",
+    "status_503_unknown", "status_503_internal", "status_500", "status_502", "status_504", "timeout_1007", "bus_1006",
+    "firewall", "garbled", "delay", "late_request", "late_at_engine",
+)  # fmt: skip
+QUERIES = ("order_denied", "order_denied", "stale_reads")
+LIMITS = ("rate_limited", "order_limited", "overloaded")
+STREAM_EVENTS = ("stream_lose", "stream_duplicate", "stream_reorder", "stream_delay", "stream_unknown")
+STREAM_ACTS = ("stream_drop", "stream_mute", "stream_unmute", "listen_key_expired")
+VENUE_ACTS = ("stop_canceled", "stop_expired", "trigger_rejected", "liquidation", "adl", "price_gap", "thin_book",
+              "rules_changed")  # fmt: skip
+EVENTS = ("", "ORDER_TRADE_UPDATE", "ACCOUNT_UPDATE", "ALGO_UPDATE")
+CODES = {
+    ORDER: (-1000, -1001, -1006, -1007, -1008, -1021, -2013, -2018, -2019, -2022, -4118, -4116, -1111),
+    ALGO: (-1000, -1001, -1006, -1007, -1008, -1021, -2011, -2013, -2021, -4116, -4130, -4509, -4509, -4045, -1111),
+}
+OTHER_CODES = (-1000, -1001, -1007, -1021)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing that happens, `after_ms` after the one before."""
+
+    what: str
+    options: dict[str, Any] = field(default_factory=dict)
+    after_ms: int = 0
+
+    def __str__(self) -> str:
+        told = ", ".join(f"{name}={value!r}" for name, value in self.options.items())
+        return f"+{self.after_ms} ms {self.what}({told})"
+
+
+@dataclass(frozen=True)
+class Story:
+    """All of it. The seed also draws the interleaving and the network's doings."""
+
+    seed: int
+    steps: tuple[Step, ...]
+    user_stream: bool = True
+    arm: str = "after_fill"
+    preemption: float = 0.05
+    way_us: int = 1_000
+    jitter_us: int = 1_000
+    skew_ms: int = 0
+    on_main: bool = False
+    accepts_bare_stops: bool = True
+    policy: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def signals(self) -> int:
+        """How many signals it brings."""
+        return sum(step.what == "signal" for step in self.steps)
+
+    def __str__(self) -> str:
+        facts = {
+            name: getattr(self, name)
+            for name in ("user_stream", "arm", "preemption", "way_us", "jitter_us", "skew_ms", "on_main")
+        }
+        lines = [f"story of seed {self.seed}: {facts}"]
+        return "\n".join(lines + [f"  {number}. {step}" for number, step in enumerate(self.steps)])
+
+
+def make_story(seed: int) -> Story:
+    """The story of a seed: 20 to 60 signals on up to three symbols, and what befalls them."""
+    dice = random.Random(f"{seed}/story")
+    symbols = dice.sample(sorted(PRICES), dice.choice((1, 2, 2, 3)))
+    wanted = dice.randint(20, 60)
+    trouble = dice.choice((0.0, 0.3, 0.6, 1.0, 1.5))
+    maker = _Maker(dice, symbols)
+    steps: list[Step] = []
+    while maker.signals < wanted:
+        if dice.random() < trouble * 0.4:
+            steps.append(maker.trouble())
+        else:
+            steps.append(maker.business())
+    pauses = tuple(dice.choice(PAUSES_MS) for _ in steps)
+    steps = [replace(step, after_ms=step.after_ms or pause) for step, pause in zip(steps, pauses, strict=True)]
+    return Story(
+        seed=seed,
+        steps=tuple(steps),
+        user_stream=dice.random() < 0.9,
+        preemption=dice.choice((0.0, 0.02, 0.1)),
+        way_us=dice.choice((500, 2_000, 15_000, 80_000)),
+        jitter_us=dice.choice((0, 1_000, 10_000, 60_000)),
+        skew_ms=dice.choice((0, 0, -400, 700, 60_000, -3_600_000)),
+        on_main=dice.random() < 0.3,
+    )
+
+
+class _Maker:
+    def __init__(self, dice: random.Random, symbols: list[str]) -> None:
+        self.dice = dice
+        self.symbols = symbols
+        self.signals = 0
+        self._entries: dict[str, int] = dict.fromkeys(symbols, 0)
+        self._made: list[Step] = []
+
+    def business(self) -> Step:
+        """What happens on any day."""
+        what = self.dice.choices(("entry", "close", "again", "price", "hand", "limit"), weights=(34, 16, 4, 26, 5, 1))[
+            0
+        ]
+        symbol = self.dice.choice(self.symbols)
+        match what:
+            case "entry":
+                return self._entry(symbol)
+            case "close":
+                kind = self.dice.choice(("CLOSE", "CLOSE", "CLOSE_LONG", "CLOSE_SHORT"))
+                self.signals += 1
+                return Step("signal", {"symbol": symbol, "kind": kind, "id": f"close-{self.signals}"})
+            case "again" if self._made:
+                self.signals += 1
+                return self.dice.choice(self._made)
+            case "hand":
+                return Step("hand", {"symbol": symbol, "how": self.dice.choice(("part", "all", "add", "over"))})
+            case "limit":
+                return Step("limit", {"symbol": symbol})
+            case _:
+                return Step("price", {"symbol": symbol, "factor": self.dice.choice(MOVES)})
+
+    def trouble(self) -> Step:
+        """What does not happen on every day."""
+        dice, symbol = self.dice, self.dice.choice(self.symbols)
+        what = dice.choices(
+            ("fault", "query", "limits", "event", "stream", "venue", "weather", "calm", "crash", "restart", "disk",
+             "clock", "unstop"),
+            weights=(30, 8, 4, 8, 6, 8, 6, 4, 8, 3, 3, 2, 2),
+        )[0]  # fmt: skip
+        match what:
+            case "fault":
+                return self._fault()
+            case "query":
+                name = dice.choice(QUERIES)
+                options: dict[str, Any] = {"name": name, "times": dice.choice((1, 2, 5))}
+                if name == "stale_reads":
+                    options |= {"delay_ms": dice.choice((50, 300, 1500)), "lasts_ms": dice.choice((200, 2000))}
+                return Step("fault", options)
+            case "limits":
+                return Step("fault", {"name": dice.choice(LIMITS), "times": dice.choice((1, 3)), "lasts_ms": 1500})
+            case "event":
+                options = {"name": dice.choice(STREAM_EVENTS), "event": dice.choice(EVENTS)}
+                return Step("fault", options | {"times": dice.choice((1, 2, 5)), "delay_ms": dice.choice((20, 400))})
+            case "stream":
+                return Step("fault", {"name": dice.choice(STREAM_ACTS)})
+            case "venue":
+                return self._venue(symbol)
+            case "weather":
+                options = {name: dice.choice((0.0, 0.05, 0.3)) for name in ("request_lost", "reply_lost", "late")}
+                return Step("weather", options | {"is_out": dice.random() < 0.2, "lasts_ms": dice.choice((300, 3000))})
+            case "crash":
+                where = dice.choice(("now", "write", "send"))
+                options = {"where": where, "in_effects": dice.randint(1, 12), "power": dice.random() < 0.5}
+                return Step("crash", options | {"down_ms": dice.choice((5, 300, 3000, 40_000))})
+            case "disk":
+                return Step("disk", {"how": dice.choice(("full", "failing")), "lasts_ms": dice.choice((100, 2000))})
+            case "clock":
+                return Step("clock", {"by_ms": dice.choice((300, 900, 2500, 5000))})
+            case _:
+                return Step(what, {"symbol": symbol} if what == "unstop" else {})
+
+    def _entry(self, symbol: str) -> Step:
+        first, step = BASES[symbol]
+        quantity = Decimal(first) + Decimal(step) * self._entries[symbol]
+        self._entries[symbol] += 1
+        self.signals += 1
+        kind = self.dice.choice(("LONG_ENTRY", "SHORT_ENTRY"))
+        options = {"symbol": symbol, "kind": kind, "id": f"entry-{self.signals}", "quantity": str(quantity)}
+        made = Step("signal", options)
+        self._made.append(made)
+        return made
+
+    def _fault(self) -> Step:
+        dice = self.dice
+        method, path, match = dice.choice(PLACES)
+        name = dice.choice(ANY_REQUEST)
+        options: dict[str, Any] = {"name": name, "method": method, "path": path, "times": dice.choice((1, 1, 2, 3, 8))}
+        if match:
+            options["match"] = match
+        if name == "refuse":
+            options["code"] = dice.choice(CODES.get(path, OTHER_CODES))
+        if name in ("delay", "late_request", "late_at_engine"):
+            options["delay_ms"] = dice.choice((20, 120, 600, 1900, 2600))
+        if name in ("status_500", "status_502", "status_504", "timeout_1007", "bus_1006"):
+            options["is_executed"] = dice.random() < 0.5
+        return Step("fault", options)
+
+    def _venue(self, symbol: str) -> Step:
+        name = self.dice.choice(VENUE_ACTS)
+        options: dict[str, Any] = {"name": name, "symbol": symbol}
+        match name:
+            case "price_gap":
+                options["percent"] = self.dice.choice(("-5", "5", "-2.5"))
+            case "thin_book":
+                options |= {"percent": "0.05", "lasts_ms": 3000}
+            case "adl":
+                options["percent"] = self.dice.choice(("40", "100"))
+            case "trigger_rejected":
+                options["code"] = -2019
+            case "rules_changed":
+                options |= {"rules": {"tickSize": {"BTCUSDT": "0.5", "ETHUSDT": "0.1", "XRPUSDT": "0.001"}[symbol]},
+                            "lasts_ms": 5000}  # fmt: skip
+        return Step("fault", options)
