@@ -144,8 +144,3 @@ def status(
 
         venue = Venue(base_url=base_url, stream_url=stream_url, audit_dir=audit_dir, mainnet=mainnet)
         raise typer.Exit(show_status(output, venue))
-
-
-def main() -> None:
-    """The entry point."""
-    app(prog_name="bracketeer")

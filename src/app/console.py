@@ -99,6 +99,7 @@ def _stopping_tidily() -> Iterator[None]:
 
     def stop(number: int, _frame: object) -> None:
         # Giving everything back is bounded: a supervisor would kill us soon, and the next start settles what is open.
+        # And Python drops an exception that strikes within a finalizer: then this ends what would go on unmoved.
         last_resort = threading.Timer(STOP_LIMIT_S, os._exit, (128 + number,))
         last_resort.daemon = True
         last_resort.start()

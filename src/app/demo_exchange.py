@@ -15,6 +15,7 @@ from typing import Any, Final, Self
 import requests
 
 from ..core.errors import BracketeerError
+from ..execution.binance.transport import new_session
 
 START_TIMEOUT_S: Final = 20.0
 STOP_TIMEOUT_S: Final = 5.0
@@ -48,8 +49,7 @@ class DemoExchange:
             stderr=self._log,
             start_new_session=True,
         )
-        self._control = requests.Session()
-        self._control.trust_env = False  # a proxy is not asked for what is on this machine
+        self._control = new_session()
         self._access: Access | None = None
 
     @property

@@ -111,7 +111,7 @@ class Driver:
 
     def wait_until(self, condition: Callable[[State], bool], timeout_s: float) -> bool:
         """Block until the state fulfils a condition or the time is over; whether it does."""
-        with self._changed:
+        with self._lock:  # not the condition: see `ThreadRuntime`
             return self._changed.wait_for(lambda: condition(self._state), timeout_s)
 
     def alarm(self) -> None:

@@ -20,7 +20,10 @@ class ThreadRuntime:
     def __init__(self, now_ms: Callable[[], int], *, workers: int = WORKERS) -> None:
         self._now_ms = now_ms
         self._pool = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="bracketeer")
-        self._changed = threading.Condition()
+        # Entered by itself: Ctrl-C on the main thread can strike inside a condition's own `__enter__`, which is Python,
+        # and leave the lock taken for ever. A lock's is one step.
+        self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
         self._alarm_at_ms: int | None = None
         self._stopping = False
         self._on_alarm: Callable[[], None] = lambda: None
@@ -34,7 +37,7 @@ class ThreadRuntime:
 
     def spawn(self, task: Callable[[], None]) -> bool:
         """Run a task on a worker; after `stop` it is dropped, as a crash would drop it: the journal knows of it."""
-        with self._changed:
+        with self._lock:
             if not self._stopping:
                 self._pool.submit(self._guarded, task)
             return not self._stopping
@@ -45,14 +48,14 @@ class ThreadRuntime:
 
     def set_alarm(self, at_ms: int | None) -> None:
         """Move the alarm."""
-        with self._changed:
+        with self._lock:
             if at_ms != self._alarm_at_ms:
                 self._alarm_at_ms = at_ms
                 self._changed.notify()
 
     def stop(self) -> None:
         """End the alarm thread and wait for running tasks; each is bounded by the transport's timeouts."""
-        with self._changed:
+        with self._lock:
             self._stopping = True
             self._changed.notify()
         if self._thread.is_alive():
@@ -72,12 +75,12 @@ class ThreadRuntime:
                     return
             except Exception as problem:  # noqa: BLE001 - without alarms nothing is bounded: told, and gone on
                 self._on_problem(problem)
-                with self._changed:
+                with self._lock:
                     self._changed.wait(FAILURE_PAUSE_S)
 
     def _next_alarm(self) -> bool:
         """Wait for the next change or the alarm; False when it is over."""
-        with self._changed:
+        with self._lock:
             if self._stopping:
                 return False
             at_ms = self._alarm_at_ms

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.support.processes import ENTRY, Child, Simulator, run_cli, with_keys
+from tests.support.processes import ENTRY, Child, Simulator, environment, run_cli, with_keys
 from tests.support.venue import eventually
 
 ORDER = "/fapi/v1/order"
@@ -68,3 +70,24 @@ def test_command_stays_until_a_late_entry_is_protected(exchange: Simulator, tmp_
     run_cli("signal", "long", *ENTRY, *exchange.at(tmp_path / "audit"), cwd=tmp_path, env=IMPATIENT)
     resting = sorted(row["orderType"] for row in exchange.state()["openAlgoOrders"])
     assert resting == ["STOP_MARKET", "TAKE_PROFIT_MARKET"]
+
+
+@pytest.mark.parametrize(
+    "module", ["bracketeer.app.cli", "typer", "bracketeer.app.demo", "bracketeer.app.demo_exchange"]
+)
+def test_interrupt_while_loading_is_a_word_and_130(tmp_path: Path, module: str) -> None:
+    """Ctrl-C before the command has begun to work: no traceback, nothing left."""
+    struck = (
+        "import os, signal, sys\n"
+        "class Strike:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        f"        if name == {module!r}: os.kill(os.getpid(), signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Strike())\n"
+        "sys.argv = ['bracketeer', 'demo', '--speed', '1000']\n"
+        "from bracketeer.__main__ import main\n"
+        "main()\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", struck], cwd=tmp_path, env=environment(), capture_output=True, timeout=60, check=False
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr.strip()) == (130, b"", b"interrupted")

@@ -8,10 +8,12 @@ what fails inside `connect()`, which is before the first byte of any request.
 from __future__ import annotations
 
 import logging
+import queue
 import re
 import ssl
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -80,12 +82,40 @@ class _MarkedTlsConnection(_MarkedConnection, urllib3.connection.HTTPSConnection
     """The same over TLS: `connect()` ends with the handshake."""
 
 
+class _Shelf:
+    """Where a pool keeps idle connections, in place of `queue.LifoQueue`, without its lock.
+
+    Ctrl-C on the main thread can strike between the lock's taking and its `with`. It is never given back then, and
+    closing the session, even the interpreter's own end, waits for it without end. One step of a deque needs no lock.
+    """
+
+    def __init__(self, maxsize: int) -> None:
+        self._maxsize = maxsize
+        self._items: deque[object] = deque()
+
+    def get(self, block: bool = False, timeout: float | None = None) -> object:  # noqa: ARG002 - our pools never block
+        try:
+            return self._items.pop()
+        except IndexError:
+            raise queue.Empty from None
+
+    def put(self, item: object, block: bool = False) -> None:  # noqa: ARG002
+        if len(self._items) >= self._maxsize:  # two at once may exceed it by one, which harms nobody
+            raise queue.Full
+        self._items.append(item)
+
+    def qsize(self) -> int:
+        return len(self._items)
+
+
 class _Pool(urllib3.HTTPConnectionPool):
     ConnectionCls = _MarkedConnection
+    QueueCls = _Shelf  # type: ignore[assignment] # it is used by its duties alone
 
 
 class _TlsPool(urllib3.HTTPSConnectionPool):
     ConnectionCls = _MarkedTlsConnection
+    QueueCls = _Shelf  # type: ignore[assignment] # it is used by its duties alone
 
 
 class PooledAdapter(HTTPAdapter):

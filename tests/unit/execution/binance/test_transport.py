@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import logging
+import sys
 import threading
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import FrameType
+from typing import Any
 
 import pytest
 import requests
@@ -224,3 +227,45 @@ def test_an_order_is_unknown_when_the_server_hangs_up_and_refused_when_it_is_not
         client.close()
         kinds.append(caught.value.failure.kind)
     assert kinds == [OutcomeKind.UNKNOWN, OutcomeKind.REFUSED]
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # sockets that nobody closed
+def test_interrupt_at_any_step_of_a_request_leaves_a_session_that_can_be_closed(server: Server) -> None:
+    """Ctrl-C strikes between any two steps of the pool's code: closing must not wait for a lock that nobody holds."""
+    steps = [0]
+    interrupted = True
+    at = 0
+    while interrupted:
+        session, interrupted, steps[0] = new_session(), False, at
+        try:
+            with _striking(steps):
+                session.get(url_of(server), timeout=5)
+        except KeyboardInterrupt:
+            interrupted = True
+        closing = threading.Thread(target=session.close, daemon=True)
+        closing.start()
+        closing.join(10)
+        assert not closing.is_alive(), f"interrupted at step {at}, close() hangs"
+        at += 1
+    assert at > 100
+
+
+@contextmanager
+def _striking(steps: list[int]) -> Iterator[None]:
+    """Raise KeyboardInterrupt at the n-th step (a call, line or return) within the pool and what it is made of."""
+    modules = ("urllib3.connectionpool", "queue", "threading", transport.__name__)
+
+    def trace(frame: FrameType, event: str, argument: object) -> Any:
+        if frame.f_globals.get("__name__") in modules:
+            if steps[0] == 0:
+                sys.settrace(None)
+                raise KeyboardInterrupt
+            steps[0] -= 1
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        yield
+    finally:
+        sys.settrace(before)
