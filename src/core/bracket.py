@@ -52,6 +52,7 @@ class Bracket(msgspec.Struct, frozen=True, kw_only=True):
     stop_loss: ProtectionLeg | None = None
     take_profit: ProtectionLeg | None = None
     received_at_ms: int
+    expires_ms: int | None = None  # the signal is not worth following after this
     flat_asked_ms: int | None = None  # the symbol was found flat by a question asked then, before the signal
     ids: dict[Role, tuple[str, ...]] = msgspec.field(default_factory=dict)  # client ids by role, oldest first
 

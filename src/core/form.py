@@ -89,6 +89,12 @@ def _check_age(signal: Signal, policy: Policy, now_ms: int) -> Denied | None:
     return None
 
 
+def expires_at_ms(signal: Signal, policy: Policy) -> int | None:
+    """Until when a signal is worth following, in ms on the exchange's clock; None when it says nothing of its age."""
+    ttl_ms = signal.ttl_ms if signal.ttl_ms is not None else policy.signal_ttl_ms
+    return None if signal.timestamp is None or ttl_ms is None else signal.timestamp + ttl_ms
+
+
 def _check_amounts(signal: Signal, policy: Policy) -> Denied | None:
     if not signal.signal_type.is_entry:
         if signal.quantity is None and signal.notional is None:

@@ -9,6 +9,7 @@ from .checks import check_entry, check_form
 from .commands import Conclude
 from .denial import DenialCode, Denied
 from .events import SignalReceived
+from .form import expires_at_ms
 from .guarding import start_closing
 from .plan import plan_bracket
 from .report import ExecutionReport, Reason, ReportStatus
@@ -122,7 +123,8 @@ def _enter(turn: Turn, event: SignalReceived) -> None:
     bracket, intent = plan_bracket(checked, context.instrument, turn.state.policy, now_ms=turn.now_ms)
     # Somebody may trade between the question for the position and now; what our last bracket did then is not theirs.
     asked_ms = turn.now_ms if context.asked_at_ms is None else context.asked_at_ms
-    bracket = turn.update(bracket, flat_asked_ms=max(asked_ms, _last_end_ms(turn, signal.symbol)))
+    flat_asked_ms = max(asked_ms, _last_end_ms(turn, signal.symbol))
+    bracket = turn.update(bracket, flat_asked_ms=flat_asked_ms, expires_ms=expires_at_ms(signal, turn.state.policy))
     turn.state.remember(signal.signal_id, SignalRecord(symbol=signal.symbol))
     turn.submit(bracket, intent)
 

@@ -115,7 +115,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     acked_ms: int | None = None
     streamed: bool = False  # the stream has told of it
     given_up: bool = False  # its end is our conclusion, not the exchange's word: that can contradict it
-    withheld: str = ""  # the denial code, where it was never sent
+    withheld: str = ""  # the denial code, where it was not sent, or not sent again
     tries: Tries = Tries()
 
     @property

@@ -130,7 +130,9 @@ def end_bracket(turn: Turn, bracket: Bracket) -> None:
 def _ending(turn: Turn, bracket: Bracket) -> tuple[ReportStatus, Reason | None]:
     entry = turn.state.orders[bracket.entry_id]
     if entry.withheld:
-        return ReportStatus.DENIED, Reason(code=entry.withheld, text=entry.tries.error_text)
+        # Sent before, and proven not executed: then it was more than a refusal of ours.
+        status = ReportStatus.REJECTED if entry.tries.sent_at_ms else ReportStatus.DENIED
+        return status, Reason(code=entry.withheld, text=entry.tries.error_text)
     if executed_in(turn.state, bracket) == 0:
         if entry.tries.error_code is None and bracket.closing is CloseReason.SIGNAL and not entry.tries.error_text:
             text = "nothing of the entry was filled before the close came"

@@ -7,6 +7,7 @@ Nothing here sends an order again because an answer is missing; the one exceptio
 from __future__ import annotations
 
 from .bracket import Bracket
+from .denial import DenialCode
 from .order import ALGO_TRIGGERED, ORDER_WORKING, AlgoOrder, Order
 from .position import Agreement, agreement
 from .turn import Turn
@@ -14,6 +15,8 @@ from .values import AlgoStatus, OrderStatus, Role
 
 RESEND_TRIES = 4
 """How often an entry is sent at most, each time with proof that the one before did not execute."""
+RESEND_WITHIN_MS = 3000
+"""How long after its signal an entry may be sent again: a market entry seconds late is another trade."""
 ASK_AGAIN_MS = 250
 ASK_SELDOM_MS = 5000
 """What stays unclear is asked about at this pace in the end: the request weight is everybody's."""
@@ -49,6 +52,8 @@ def _resolve_order(turn: Turn, bracket: Bracket, order: Order) -> Bracket:
             return bracket  # the answer is on its way; the transport's timeout bounds it
         if now < tries.next_at_ms:
             return turn.wake(bracket, tries.next_at_ms)
+        if refuse_late_entry(turn, bracket, order, turn.now_ms):
+            return bracket
         return turn.submit(bracket, order.intent)  # proven not executed: a resend was scheduled
     if tries.asking:
         return bracket
@@ -63,6 +68,21 @@ def _resolve_order(turn: Turn, bracket: Bracket, order: Order) -> Bracket:
         return turn.wake(bracket, due)
     turn.look_up(order, why)
     return bracket
+
+
+def refuse_late_entry(turn: Turn, bracket: Bracket, order: Order, at_ms: int) -> bool:
+    """Give up an entry that is proven not executed, if at that instant it would be too late to send it again.
+
+    Its price was judged when the signal came; nobody looks at it again. So the signal's own limit holds for every
+    attempt, and a bound of ours beside it.
+    """
+    expired = bracket.expires_ms is not None and at_ms > bracket.expires_ms
+    if not expired and at_ms <= bracket.received_at_ms + RESEND_WITHIN_MS:
+        return False
+    text = f"{order.tries.error_text}; {'the signal expired' if expired else 'too late'} before it could be sent again"
+    withheld = DenialCode.SIGNAL_EXPIRED.value if expired else ""
+    turn.update_order(order, status=OrderStatus.REJECTED, withheld=withheld, error_text=text, next_at_ms=None)
+    return True
 
 
 def _resolve_triggered(turn: Turn, bracket: Bracket, client_id: str) -> Bracket:

@@ -22,7 +22,7 @@ from .events import (
 from .guarding import start_closing
 from .order import ALGO_TRIGGERED, AlgoOrder, Order, OrderChange, Verdict, apply_algo, apply_order
 from .outcome import OutcomeKind
-from .resolving import ASK_AGAIN_MS, RESEND_TRIES, refuse_leg
+from .resolving import ASK_AGAIN_MS, RESEND_TRIES, refuse_late_entry, refuse_leg
 from .state import PositionView, position_key
 from .turn import Turn
 from .values import AlgoStatus, OrderStatus, PositionSide, Role, Side
@@ -97,8 +97,10 @@ def submit_failed(turn: Turn, event: SubmitFailed) -> None:
         return
     is_entry = order.intent.role is Role.ENTRY
     if is_entry and failure.resend_ms is not None and order.tries.count < RESEND_TRIES:
-        pause = failure.resend_ms * 2 ** (order.tries.count - 1)
-        turn.update_order(order, next_at_ms=turn.now_ms + pause)
+        at_ms = turn.now_ms + failure.resend_ms * 2 ** (order.tries.count - 1)
+        bracket = turn.state.brackets.get(order.intent.signal_id)
+        if bracket is None or not refuse_late_entry(turn, bracket, order, at_ms):
+            turn.update_order(order, next_at_ms=at_ms)
         return
     order = turn.update_order(order, status=OrderStatus.REJECTED, refusals=order.tries.refusals + 1)
     bracket = turn.state.brackets.get(order.intent.signal_id)

@@ -89,6 +89,8 @@ class Story(StoryLog):
         stop_loss: str | None = "",
         take_profit: str | None = "",
         symbol: str = SYMBOL,
+        timestamp: int | None = None,
+        ttl_ms: int | None = None,
     ) -> list[AnyCommand]:
         """A signal with its context; an empty text stands for the default price."""
         sign = -1 if signal_type is SignalType.SHORT_ENTRY else 1
@@ -105,6 +107,8 @@ class Story(StoryLog):
                     quantity=quantity if entry else None,
                     stop_loss=stop_loss if entry else None,
                     take_profit=take_profit if entry else None,
+                    timestamp=timestamp,
+                    ttl_ms=ttl_ms,
                 ),
                 context=SignalContext(
                     instrument=rules if entry else None,

@@ -217,6 +217,45 @@ def test_sends_the_same_id_at_most_three_times_more_when_a_resend_is_proven_safe
     assert [c.attempt for c in story.all(SubmitOrder)] == [1, 2, 3, 4]
 
 
+@pytest.mark.parametrize(
+    ("ttl_ms", "sent", "code"), [(250, 2, "signal_expired"), (150, 1, "signal_expired"), (2000, 4, "entry_refused")]
+)
+def test_sends_an_entry_again_only_while_its_signal_is_worth_following(ttl_ms: int, sent: int, code: str) -> None:
+    """A price that was judged when the signal came is not judged again: its time to live holds for every attempt."""
+    story = Story()
+    story.signal(timestamp=story.now, ttl_ms=ttl_ms)
+    while not story.reports:
+        story.refuse(E0, -1008, resend_ms=200)
+        if not story.reports:
+            story.advance_to_wake()
+    assert story.submitted == [E0] * sent
+    (report,) = story.reports
+    assert (report.status, report.reason and report.reason.code) == ("rejected", code)
+    assert story.state.signals["signal-1"].ended, "it was sent: the same id is not good for another try"
+
+
+def test_sends_no_entry_again_when_its_signal_expired_while_nothing_ran() -> None:
+    """A timer that comes late (a suspended process) is judged by when it comes, not by when it was due."""
+    story = Story()
+    story.signal(timestamp=story.now, ttl_ms=1000)
+    story.refuse(E0, -1008, resend_ms=200)
+    story.tick(5000)
+    assert story.submitted == [E0]
+    assert [r.reason and r.reason.code for r in story.reports] == ["signal_expired"]
+
+
+def test_sends_no_entry_again_seconds_later() -> None:
+    """The exchange asks for a long pause: a signal without an age limit is not followed at another time's price."""
+    story = Story()
+    story.signal()
+    story.refuse(E0, -1015, resend_ms=7000)
+    (report,) = story.reports
+    assert (report.status, report.reason and report.reason.code) == ("rejected", "entry_refused")
+    assert report.reason is not None
+    assert "too late" in report.reason.text
+    assert story.submitted == [E0]
+
+
 def test_does_not_resend_when_the_stream_tells_of_the_entry_during_the_pause() -> None:
     """A refusal that the stream contradicts is not followed by a second send."""
     story = Story()
