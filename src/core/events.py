@@ -197,10 +197,12 @@ class OpenOrder(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TradeRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One row of userTrades."""
+    """One row of userTrades. It names its order by the exchange's id only; whose that is was asked for beside it where
+    it was not known: `client_order_id` is empty where it was not asked, or there was no answer."""
 
     trade_id: int
     exchange_order_id: int
+    client_order_id: str = ""
     side: Side
     position_side: PositionSide = PositionSide.BOTH
     price: Decimal

@@ -13,7 +13,6 @@ from .client_ids import is_ours
 from .commands import CancelOrder
 from .events import Fill, OpenOrder, SymbolSnapshot, TradeRow
 from .order import AlgoOrder, Order, OrderChange, apply_algo, apply_order
-from .position import orders_of
 from .state import PositionView, position_key
 from .turn import Turn
 from .updates import foreign_trade
@@ -80,63 +79,58 @@ def _compare_algo(turn: Turn, algo: AlgoOrder, row: OpenOrder | None, snapshot: 
 def _attribute_trades(turn: Turn, bracket: Bracket, trades: tuple[TradeRow, ...], *, resting: frozenset[str]) -> None:
     """Every fill on the position belongs to exactly one order of ours or to somebody else (failure mode 8).
 
-    A fill of an order id we do not know is somebody else's only when no order of ours can be behind it: none whose
-    fate is unknown, no leg that is missing from the open list and may have triggered.
+    The client id of its order decides. Where nobody could say it, a fill is somebody else's only when no order of ours
+    can be behind it: none whose fate is unknown, no leg that is missing from the open list and may have triggered.
     """
-    by_exchange_id = {o.exchange_order_id: o for o in orders_of(turn.state, bracket) if o.exchange_order_id}
-    suspects: list[Order | AlgoOrder] = [
-        o for o in orders_of(turn.state, bracket) if not o.closed and o.exchange_order_id is None
-    ]
-    for ids in bracket.ids.values():
-        for client_id in ids:
-            algo = turn.state.algos.get(client_id)
-            if algo is None:
-                continue
-            if algo.actual_order_id and client_id not in turn.state.orders:
-                order = Order(intent=algo.intent, status=OrderStatus.UNRESOLVED, exchange_order_id=algo.actual_order_id)
-                by_exchange_id[algo.actual_order_id] = order
-            never_traded = algo.status in (AlgoStatus.CANCELED, AlgoStatus.EXPIRED, AlgoStatus.REJECTED)
-            known = client_id in resting or never_traded or client_id in turn.state.orders
-            if not (known or algo.actual_order_id):
-                suspects.append(algo)
+    ours, doubtful = _own_orders(turn, bracket, resting)
+    by_exchange_id = {order.exchange_order_id: order for order in ours.values() if order.exchange_order_id}
     for trade in sorted(trades, key=lambda row: row.trade_id):
         if trade.exchange_time_ms < bracket.trades_from_ms or trade.position_side is not bracket.position_side:
             continue
-        fill = _fill(trade)
-        order_or_none = by_exchange_id.get(trade.exchange_order_id)
-        if order_or_none is not None:
-            changed = _with_fill(turn, order_or_none, fill, trade)
-            by_exchange_id[trade.exchange_order_id] = changed
-        elif not any(_may_be_of(turn, suspect, trade) for suspect in suspects):
+        order = by_exchange_id.get(trade.exchange_order_id) or ours.get(trade.client_order_id)
+        if order is not None:
+            by_exchange_id[trade.exchange_order_id] = _with_fill(turn, order, _fill(trade), trade)
+        elif trade.client_order_id or not doubtful:
             bracket = foreign_trade(
                 turn,
                 bracket,
-                trade_id=trade.trade_id,
+                client_id=trade.client_order_id,
                 side=trade.side,
-                fill=fill,
+                fill=_fill(trade),
                 position_side=trade.position_side,
             )
 
 
-def _may_be_of(turn: Turn, suspect: Order | AlgoOrder, trade: TradeRow) -> bool:
-    """Whether an order of unknown fate can be behind a fill: right side, no more than it asked for, not before it left.
-
-    Without this, a lost order and somebody else's trade would keep each other unexplained for ever: the order is given
-    up only when the position agrees, and the position agrees only when the trade is attributed.
-    """
-    intent = suspect.intent
-    if trade.side is not intent.side or (intent.quantity is not None and trade.quantity > intent.quantity):
-        return False
-    # An algo order is sent again under its id: when it left first is not kept.
-    left_ms = suspect.tries.sent_at_ms if isinstance(suspect, Order) else 0
-    return trade.exchange_time_ms >= left_ms - turn.state.policy.clock_margin_ms
+def _own_orders(turn: Turn, bracket: Bracket, resting: frozenset[str]) -> tuple[dict[str, Order], bool]:
+    """The orders of a bracket by client id, also those that a conditional one became or may become; and whether one of
+    them may have traded under an exchange id that we do not know."""
+    ours: dict[str, Order] = {}
+    doubtful = False
+    for ids in bracket.ids.values():
+        for client_id in ids:
+            order, algo = turn.state.orders.get(client_id), turn.state.algos.get(client_id)
+            if order is not None:
+                ours[client_id] = order
+                doubtful = doubtful or (not order.closed and order.exchange_order_id is None)
+            elif algo is not None:
+                became = algo.actual_order_id
+                ours[client_id] = Order(intent=algo.intent, status=OrderStatus.UNRESOLVED, exchange_order_id=became)
+                never_traded = algo.status in (AlgoStatus.CANCELED, AlgoStatus.EXPIRED, AlgoStatus.REJECTED)
+                doubtful = doubtful or not (client_id in resting or never_traded or became)
+    return ours, doubtful
 
 
 def _with_fill(turn: Turn, order: Order, fill: Fill, trade: TradeRow) -> Order:
+    """Book a trade on an order of ours. It proves that the order arrived, whatever we made of its silence; the end of
+    one that has more to trade is asked for."""
     known: Decimal = sum((f.quantity for f in order.fills if f.trade_id != fill.trade_id), ZERO)
     total = known + fill.quantity
+    wanted = order.intent.quantity
+    status = order.status
+    if not order.closed or order.given_up:
+        status = OrderStatus.FILLED if wanted is not None and total >= wanted else OrderStatus.PARTIALLY_FILLED
     change = OrderChange(
-        status=order.status if order.status is not OrderStatus.NEW else OrderStatus.PARTIALLY_FILLED,
+        status=status,
         exchange_order_id=trade.exchange_order_id,
         executed=max(order.executed, total),
         fill=fill,
@@ -144,6 +138,8 @@ def _with_fill(turn: Turn, order: Order, fill: Fill, trade: TradeRow) -> Order:
         at_ms=turn.now_ms,
     )
     changed, _ = apply_order(order, change)
+    if order.status is OrderStatus.UNRESOLVED or order.given_up:
+        return turn.update_order(changed, next_at_ms=None if changed.closed else turn.now_ms)
     return turn.update_order(changed)
 
 

@@ -127,6 +127,9 @@ def order_not_found(turn: Turn, bracket: Bracket, order: Order, asked_at_ms: int
     if asked_at_ms <= tries.dead_after_ms:
         again = min(turn.now_ms + ASK_AGAIN_MS, tries.dead_after_ms + 1)
         turn.update_order(order, next_at_ms=max(again, turn.now_ms + 1))
+        if order.intent.role is Role.ENTRY and order.tries.misses % MISSES_NEEDED == 0:
+            # The look-up may lag behind the trade, and an entry that did execute is bare meanwhile.
+            return turn.look_at_symbol(bracket, "entry_not_found", trades=True)
         return bracket
     pause = pace(max(0, tries.absences - ABSENCES_NEEDED))
     order = turn.update_order(order, absences=tries.absences + 1, next_at_ms=turn.now_ms + pause)

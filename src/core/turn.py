@@ -12,6 +12,7 @@ from .bracket import Bracket
 from .commands import Alert, Announce, AnyCommand, CancelOrder, LookUpOrder, LookUpSymbol, SubmitOrder
 from .intent import OrderIntent
 from .order import ALGO_CONCLUDED, GIVEN_UP, ORDER_CONCLUDED, AlgoOrder, Order, Tries
+from .position import orders_of
 from .state import State
 from .values import AlgoStatus, OrderStatus
 
@@ -135,8 +136,11 @@ class Turn:
         """Ask for a snapshot of the bracket's symbol, unless one is under way."""
         if bracket.asking:
             return bracket
-        since = bracket.trades_from_ms if trades else None
-        self.commands.append(LookUpSymbol(symbol=bracket.symbol, why=why, trades_since_ms=since))
+        command = LookUpSymbol(symbol=bracket.symbol, why=why)
+        if trades:
+            known = tuple(o.exchange_order_id for o in orders_of(self.state, bracket) if o.exchange_order_id)
+            command = replace(command, trades_since_ms=bracket.trades_from_ms, known_orders=known)
+        self.commands.append(command)
         return self.update(bracket, asking=True)
 
     def wake(self, bracket: Bracket, at_ms: int) -> Bracket:

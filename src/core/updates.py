@@ -255,16 +255,20 @@ def position_updated(turn: Turn, event: PositionUpdated) -> None:
 
 
 def foreign_trade(
-    turn: Turn, bracket: Bracket, *, trade_id: int, side: Side, fill: Fill, position_side: PositionSide
+    turn: Turn, bracket: Bracket, *, client_id: str, side: Side, fill: Fill, position_side: PositionSide
 ) -> Bracket:
-    """Somebody else traded on the position of a bracket: attributed once, by trade id."""
-    if trade_id in bracket.external_trades or position_side is not bracket.position_side:
+    """Somebody else traded on the position of a bracket: attributed once, by trade id, and told. An empty client id
+    means that nobody could name the order."""
+    if fill.trade_id in bracket.external_trades or position_side is not bracket.position_side:
         return bracket
+    whose = "an old order of ours" if is_ours(client_id) else "somebody else"
+    text = f"{whose} traded {side.value} {fill.quantity} {bracket.symbol} on a position of ours"
+    turn.alert("external_trade", text, bracket, client_id)
     signed = fill.quantity if side is bracket.entry_side else -fill.quantity
     return turn.update(
         bracket,
         external_net=bracket.external_net + signed,
-        external_trades=(*bracket.external_trades, trade_id),
+        external_trades=(*bracket.external_trades, fill.trade_id),
     )
 
 
@@ -273,23 +277,16 @@ def _foreign_order(turn: Turn, event: OrderUpdated) -> None:
     if event.fill is None:
         return
     for bracket in turn.state.on_symbol(event.symbol):
-        before = bracket.external_net
-        bracket = foreign_trade(
+        if event.exchange_time_ms < bracket.trades_from_ms:
+            continue  # told late or twice: it is in the position that the bracket began with, or of the bracket before
+        foreign_trade(
             turn,
             bracket,
-            trade_id=event.fill.trade_id,
+            client_id=event.client_order_id,
             side=event.side,
             fill=event.fill,
             position_side=event.position_side,
         )
-        if bracket.external_net != before:
-            whose = "an old order of ours" if is_ours(event.client_order_id) else "somebody else"
-            turn.alert(
-                "external_trade",
-                f"{whose} traded {event.side.value} {event.fill.quantity} {event.symbol} on a position of ours",
-                bracket,
-                event.client_order_id,
-            )
 
 
 def _keep_order(turn: Turn, order: Order, verdict: Verdict, *, told: OrderStatus, source: str) -> None:

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from bracketeer import Policy, ReportStatus
+from bracketeer.core.client_ids import client_order_id
+from bracketeer.core.values import Role
 from bracketeer.simulator.server import RunningSimulator
 from tests.support.venue import BTC, FAST, Desk, desk, eventually
 
@@ -226,16 +228,46 @@ def test_lost_close_beside_a_trade_by_hand(simulator: RunningSimulator, tmp_path
         eventually(lambda: not at.manager.status().brackets)
 
 
-def test_lost_entry_beside_a_trade_by_hand(simulator: RunningSimulator, tmp_path: Path) -> None:
-    """A trade on the other side cannot be the entry that never arrived: that is given up, and the trade is theirs."""
-    with desk(simulator, tmp_path, user_stream=False) as at, ThreadPoolExecutor(1) as caller:
+@pytest.mark.parametrize("user_stream", [True, False])
+@pytest.mark.parametrize(("side", "quantity"), [("SELL", "0.004"), ("BUY", "0.004"), ("BUY", "0.010")])
+def test_lost_entry_beside_a_trade_by_hand(
+    simulator: RunningSimulator, tmp_path: Path, side: str, quantity: str, user_stream: bool
+) -> None:
+    """A trade by hand is not the entry that never arrived, also when it is of its side and size: the entry is given up,
+    the trade is theirs, and the symbol is free again."""
+    with desk(simulator, tmp_path, user_stream=user_stream) as at, ThreadPoolExecutor(1) as caller:
         simulator.fault("request_lost", method="POST", path=ORDER)
         report = caller.submit(at.enter)
         eventually(lambda: bool(at.requests("POST", ORDER)))
-        simulator.trade_by_hand(BTC, "SELL", "0.004")
+        simulator.trade_by_hand(BTC, side, quantity)
         assert report.result(timeout=10).status is ReportStatus.REJECTED
         eventually(lambda: not at.manager.status().brackets)
-        assert at.position() == Decimal("-0.004")
+        assert abs(at.position()) == Decimal(quantity)
+        assert "entry_unresolved" not in at.alerts()
+
+
+@pytest.mark.parametrize("user_stream", [True, False])
+@pytest.mark.parametrize("quantity", ["0.004", "0.010"])
+def test_lost_answer_of_the_entry_beside_a_trade_by_hand(
+    simulator: RunningSimulator, tmp_path: Path, quantity: str, user_stream: bool
+) -> None:
+    """The same where the entry did execute, and the exchange denies it: a trade under our id proves it. Ours is guarded
+    and closed for its own size, the rest stays theirs."""
+    with desk(simulator, tmp_path, user_stream=user_stream) as at, ThreadPoolExecutor(1) as caller:
+        simulator.fault("reply_lost", method="POST", path=ORDER)
+        entry = {"origClientOrderId": client_order_id("entry-1", Role.ENTRY)}
+        simulator.fault("refuse", method="GET", path=ORDER, code=-2013, match=entry, times=8)
+        report = caller.submit(at.enter)
+        eventually(lambda: at.position() == Decimal("0.010"))
+        simulator.trade_by_hand(BTC, "BUY", quantity)
+        assert report.result(timeout=10).status is ReportStatus.PROTECTED
+        assert at.state()["nakedMs"][BTC]["worst"] < 1000
+        eventually(lambda: [b.external_net for b in at.brackets()] == [Decimal(quantity)], what="attributed")
+        assert len(at.requests("POST", ORDER)) == 1
+        assert at.close().status is ReportStatus.CLOSED
+        eventually(lambda: not at.manager.status().brackets)
+        assert at.position() == Decimal(quantity)
+        assert at.resting() == []
 
 
 def test_close_of_what_is_gone_without_a_trade(at: Desk) -> None:

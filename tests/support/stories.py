@@ -350,12 +350,15 @@ class Story(StoryLog):
             )
         )
 
-    def trade(self, order: str, quantity: str, side: Side = Side.SELL, trade_id: int | None = None) -> TradeRow:
-        """A row of userTrades."""
+    def trade(
+        self, order: str, quantity: str, side: Side = Side.SELL, trade_id: int | None = None, *, traced: bool = True
+    ) -> TradeRow:
+        """A row of userTrades; `traced` to the client id of its order, or not."""
         self.trade_id += 1
         return TradeRow(
             trade_id=self.trade_id if trade_id is None else trade_id,
             exchange_order_id=exchange_id(order),
+            client_order_id=order if traced else "",
             side=side,
             price=PRICE,
             quantity=Decimal(quantity),

@@ -12,6 +12,7 @@ from typing import Any
 
 from bracketeer import ExecutionReport, OrderExecutionManager, Policy, Settings, Signal, SignalType
 from bracketeer.core.audit_logger import AuditLine, iter_lines, verify
+from bracketeer.core.bracket import Bracket
 from bracketeer.core.client_ids import is_ours
 from bracketeer.core.commands import Alert
 from bracketeer.execution.clock import SystemClock
@@ -92,6 +93,10 @@ class Desk:
         """What was bought or sold by entry orders of ours, whatever happened after."""
         state = self.state()
         return sum((Decimal(row["qty"]) for row in state["trades"] if row["side"] == "BUY"), Decimal(0))
+
+    def brackets(self) -> list[Bracket]:
+        """The manager's own books."""
+        return list(self.manager._running().driver.read().brackets.values())
 
     def requests(self, method: str, path: str) -> list[dict[str, Any]]:
         """Requests of one kind, oldest first."""

@@ -6,39 +6,26 @@ A question that failed says nothing about what was asked: it becomes `LookUpFail
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any
 
 from ...core.commands import LookUpOrder, LookUpSymbol
-from ...core.events import AlgoUpdated, LookUpFailed, OrderNotFound, OrderUpdated, SymbolSnapshot, TradeRow
-from ...core.outcome import Failure, OutcomeKind
+from ...core.events import AlgoUpdated, LookUpFailed, OrderNotFound, OrderUpdated, SymbolSnapshot
 from ...core.values import ZERO, AlgoStatus, PositionSide
 from ..errors import ExchangeError, ExchangeRefused
 from .asking import Asker
 from .orders import NO_SUCH_ORDER
 from .rest_messages import (
     WireAlgoOrder,
-    WireTrade,
     read_algo_order,
     read_algo_orders,
     read_order,
     read_orders,
     read_positions,
-    read_trades,
 )
+from .trades import trades_since, with_client_ids
 
 Found = OrderUpdated | AlgoUpdated
 Answer = Found | OrderNotFound | LookUpFailed
-
-TRADES_PAGE: Final = 1000
-"""Most rows one userTrades answer holds."""
-
-TRADES_WINDOW_MS: Final = 7 * 86_400_000
-"""Widest time window of userTrades (§3.2)."""
-
-TRADES_KEPT_MS: Final = 89 * 86_400_000
-"""How far back userTrades reaches: three months (§3.2), of which the shortest are counted."""
-
-TRADES_PAGES_MAX: Final = 50
 
 
 def look_up_order(asker: Asker, command: LookUpOrder) -> list[Answer]:
@@ -80,7 +67,8 @@ def look_up_symbol(asker: Asker, command: LookUpSymbol) -> SymbolSnapshot | Look
         algo = asker.ask(client.get_open_algo_orders, read_algo_orders, symbol=symbol)
         trades = None
         if command.trades_since_ms is not None:
-            trades = trades_since(asker, symbol, command.trades_since_ms, now_ms=requested_at_ms)
+            rows = trades_since(asker, symbol, command.trades_since_ms, now_ms=requested_at_ms)
+            trades = with_client_ids(asker, symbol, rows, frozenset(command.known_orders))
     except ExchangeError as error:
         return LookUpFailed(at_ms=client.clock.now_ms(), failure=error.failure, symbol=symbol)
     held = [row for row in positions if row.symbol == symbol and row.position_amt != ZERO]
@@ -94,37 +82,6 @@ def look_up_symbol(asker: Asker, command: LookUpSymbol) -> SymbolSnapshot | Look
         orders=(*(row.resting() for row in normal), *(row.resting() for row in algo)),
         trades=trades,
     )
-
-
-def trades_since(asker: Asker, symbol: str, since_ms: int, *, now_ms: int) -> tuple[TradeRow, ...]:
-    """All trades of a symbol from an instant until now.
-
-    By time as far as the first trade, because a time window is narrow and keeps only its oldest rows (§3.2); from there
-    on by trade id.
-    """
-    start_ms = max(since_ms, now_ms - TRADES_KEPT_MS)
-    while True:
-        last_window = start_ms + TRADES_WINDOW_MS > now_ms
-        end = {} if last_window else {"endTime": start_ms + TRADES_WINDOW_MS - 1}
-        page = _trades(asker, symbol, startTime=start_ms, **end)
-        if page or last_window:
-            break
-        start_ms += TRADES_WINDOW_MS
-    rows = page
-    complete = last_window and len(page) < TRADES_PAGE
-    for _ in range(TRADES_PAGES_MAX):
-        if complete:
-            return tuple(row.row() for row in rows)
-        page = _trades(asker, symbol, fromId=rows[-1].id + 1)
-        rows = rows + page
-        complete = len(page) < TRADES_PAGE
-    raise ExchangeError(
-        Failure(kind=OutcomeKind.UNKNOWN, text=f"more than {TRADES_PAGE * TRADES_PAGES_MAX} trades of {symbol}")
-    )
-
-
-def _trades(asker: Asker, symbol: str, **bounds: int) -> list[WireTrade]:
-    return asker.ask(asker.client.get_account_trades, read_trades, symbol=symbol, limit=TRADES_PAGE, **bounds)
 
 
 def _find_normal(asker: Asker, command: LookUpOrder) -> list[Found]:

@@ -24,6 +24,7 @@ _COSTS: Final = {
     "GET /fapi/v1/openOrders": Cost(weight=1),
     "GET /fapi/v1/openAlgoOrders": Cost(weight=1),
     "GET /fapi/v1/allAlgoOrders": Cost(weight=5),
+    "GET /fapi/v1/allOrders": Cost(weight=5),
     "GET /fapi/v1/userTrades": Cost(weight=5),
     "GET /fapi/v3/positionRisk": Cost(weight=5),
     "GET /fapi/v3/balance": Cost(weight=5),

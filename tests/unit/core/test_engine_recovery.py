@@ -149,6 +149,7 @@ def test_ends_when_only_a_snapshot_tells_that_somebody_closed() -> None:
     for leg in (S0, P0):
         story.cancelled(leg)
     assert ended(story) == "closed closed_by_others"
+    assert story.alerts == ["external_trade"]
 
 
 def test_closes_the_rest_only_when_somebody_took_a_part() -> None:
@@ -255,7 +256,7 @@ def test_books_a_trade_on_our_order_when_its_id_is_ours(order_known: bool) -> No
 def test_blames_nobody_when_an_order_of_ours_may_be_behind_a_trade() -> None:
     """A fill of an unknown order is not somebody else's while a leg of ours is missing or an order is unresolved."""
     story = Story().protected()
-    trade = story.trade(S0, "1")
+    trade = story.trade(S0, "1", traced=False)
     story.now += 1
     story.snapshot("0", [P0], trades=(trade,))
     assert story.bracket.external_net == 0

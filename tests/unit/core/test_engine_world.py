@@ -271,3 +271,36 @@ def test_comes_right_when_the_line_heals(
     quiet = len(world.log)
     world.run(60_000)
     assert len(world.log) - quiet <= 4
+
+
+hands = st.lists(
+    st.tuples(st.sampled_from(["0.2", "0.5", "1"]), st.sampled_from([0, 30, 700, 3000])), min_size=1, max_size=3
+)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(fates, hands, st.booleans())
+def test_tells_ours_from_others(bad_luck: list[str], by_hand: list[tuple[str, int]], streaming: bool) -> None:
+    """Somebody buys what our entry buys, while nobody knows what became of it: in the end our ledger is what our entry
+    executed, the rest is theirs, and a lost entry neither blocks the symbol nor is sent again."""
+    world = World(bad_luck)
+    if not streaming:
+        world.stream_lost()
+    world.signal()
+    for number, (quantity, pause) in enumerate(by_hand):
+        world.execute(f"web_{number}", Side.BUY, Decimal(quantity))
+        world.run(pause)
+    world.fates.clear()
+    world.run(1000)
+    world.lose_stream()
+    world.run(100_000)
+
+    theirs = sum((Decimal(quantity) for quantity, _ in by_hand), ZERO)
+    ours = world.amount - theirs
+    assert ours in (0, 1)
+    assert bool(world.state.brackets) is (ours == 1)
+    if ours:
+        assert world.bracket.external_net == theirs
+        assert len([i for i, s in world.legs.items() if s is AlgoStatus.NEW]) == 2
+    assert "entry_unresolved" not in world.alerts
+    assert [r.signal_id for r in world.reports].count("signal-1") == 1

@@ -24,6 +24,7 @@ from bracketeer.core.values import AlgoStatus, OrderStatus, PositionSide, Side
 from .stubs import NOW_MS, Answer, Desk, refusal
 
 ORDER = "GET /fapi/v1/order"
+ALL_ORDERS = "GET /fapi/v1/allOrders"
 ALGO = "GET /fapi/v1/algoOrder"
 OPEN_ALGO = "GET /fapi/v1/openAlgoOrders"
 ALL_ALGO = "GET /fapi/v1/allAlgoOrders"
@@ -312,9 +313,10 @@ def trade(trade_id: int) -> dict[str, Any]:
     }
 
 
-def trades_of(desk: Desk, since_ms: int) -> tuple[TradeRow, ...]:
+def trades_of(desk: Desk, since_ms: int, known: tuple[int, ...] = (77,)) -> tuple[TradeRow, ...]:
     """The trades in a snapshot."""
-    snapshot = desk.gateway.look_up_symbol(LookUpSymbol(symbol="BTCUSDT", why="test", trades_since_ms=since_ms))
+    command = LookUpSymbol(symbol="BTCUSDT", why="test", trades_since_ms=since_ms, known_orders=known)
+    snapshot = desk.gateway.look_up_symbol(command)
     assert isinstance(snapshot, SymbolSnapshot), snapshot
     assert snapshot.trades is not None
     return snapshot.trades
@@ -386,3 +388,65 @@ def test_trades_without_end_fail_the_snapshot() -> None:
     event = desk.gateway.look_up_symbol(LookUpSymbol(symbol="BTCUSDT", why="test", trades_since_ms=NOW_MS - 1))
     assert isinstance(event, LookUpFailed)
     assert "50000" in event.failure.text
+
+
+def traded(order_id: int, trade_id: int) -> dict[str, Any]:
+    """One row of userTrades, of an order."""
+    return trade(trade_id) | {"orderId": order_id}
+
+
+def named(order_id: int) -> dict[str, Any]:
+    """An order as the exchange tells it."""
+    return FILLED | {"orderId": order_id, "clientOrderId": f"order-{order_id}"}
+
+
+def order_questions(desk: Desk) -> list[tuple[str, str]]:
+    """By which exchange ids orders were asked for, and how."""
+    asked = (sent for sent in desk.exchange.sent if sent.call in (ORDER, ALL_ORDERS))
+    return [(sent.path.rpartition("/")[2], sent.parameters["orderId"]) for sent in asked]
+
+
+def test_trades_are_traced_to_client_ids() -> None:
+    """Once for each order that the engine does not know: a row of userTrades does not say whose it is (§3.2)."""
+    desk = flat_desk([traded(77, 1), traded(80, 2), traded(80, 3), traded(78, 4)])
+    desk.exchange.answer(ORDER, named(78), named(80))
+    rows = trades_of(desk, NOW_MS - 1000)
+    assert [row.client_order_id for row in rows] == ["", "order-80", "order-80", "order-78"]
+    assert order_questions(desk) == [("order", "78"), ("order", "80")]
+
+
+def test_trades_of_an_order_the_exchange_does_not_know_stay_without_a_name() -> None:
+    """Reads lag: the position is worth having all the same, and nobody is blamed."""
+    desk = flat_desk([traded(78, 1), traded(80, 2)])
+    desk.exchange.answer(ORDER, NO_SUCH, named(80))
+    assert [row.client_order_id for row in trades_of(desk, NOW_MS - 1000)] == ["", "order-80"]
+
+
+@pytest.mark.parametrize("answer", [requests.ReadTimeout(), refusal(-1000), Answer({"code": 0, "msg": ""})])
+def test_a_snapshot_fails_when_an_order_cannot_be_asked_for(answer: Any) -> None:
+    """A failed question is not an unknown order."""
+    desk = flat_desk([traded(78, 1)])
+    desk.exchange.answer(ORDER, answer)
+    event = desk.gateway.look_up_symbol(LookUpSymbol(symbol="BTCUSDT", why="test", trades_since_ms=NOW_MS - 1))
+    assert isinstance(event, LookUpFailed)
+
+
+def test_trades_of_many_orders_are_traced_by_the_list() -> None:
+    """Beyond five orders the list is cheaper; it is read from the first unknown one to the last, page by page."""
+    desk = flat_desk([traded(order_id, order_id) for order_id in (77, 101, 103, 104, 105, 106, 1500)])
+    pages = [[named(number) for number in range(101, 1101)], [named(number) for number in range(1101, 2101)]]
+    desk.exchange.answer(ALL_ORDERS, *pages)
+    rows = trades_of(desk, NOW_MS - 1000)
+    assert [row.client_order_id for row in rows if row.exchange_order_id != 77] == [
+        "order-101", "order-103", "order-104", "order-105", "order-106", "order-1500"
+    ]  # fmt: skip
+    assert order_questions(desk) == [("allOrders", "101"), ("allOrders", "1101")]
+
+
+def test_the_list_of_orders_is_read_to_a_bound() -> None:
+    """Every loop has a limit: what lies beyond it stays without a name."""
+    desk = flat_desk([traded(order_id, order_id) for order_id in (101, 102, 103, 104, 105, 9000)])
+    pages = [[named(number) for number in range(first, first + 1000)] for first in (101, 1101, 2101, 3101)]
+    desk.exchange.answer(ALL_ORDERS, *pages)
+    assert trades_of(desk, NOW_MS - 1000)[-1].client_order_id == ""
+    assert len(order_questions(desk)) == 3

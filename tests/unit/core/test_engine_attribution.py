@@ -1,0 +1,162 @@
+"""Stories of trades on the account: each belongs to one order of ours, or to somebody else (failure modes 8 and 22)."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from bracketeer.core.commands import AnyCommand, LookUpOrder, LookUpSymbol
+from bracketeer.core.events import Fill, TradeRow
+from bracketeer.core.values import AlgoStatus, OrderStatus, Side
+from tests.support.stories import E0, P0, PRICE, S0, X0, Story, exchange_id, submits
+
+HAND = "web_abc"
+
+
+def lost_entry() -> Story:
+    """An entry of 1 whose answer did not come; the stream is down, so that only questions tell."""
+    story = Story(stream=False)
+    story.signal()
+    story.now += 1000
+    story.unknown(E0)
+    return story
+
+
+def settle(story: Story, amount: str, trades: tuple[TradeRow, ...], *, found: bool = False) -> None:
+    """The exchange answers for a minute: a position, trades where asked for, and whether it knows the entry."""
+    mark = len(story.log) - 1
+
+    def answer(command: AnyCommand) -> None:
+        story.now += 20
+        match command:
+            case LookUpOrder(client_order_id=client_id) if client_id == E0 and found:
+                story.told(E0, OrderStatus.FILLED, executed="1", average="60000", source="lookup")
+            case LookUpOrder(client_order_id=client_id):
+                story.not_found(client_id, story.now - 10)
+            case LookUpSymbol(trades_since_ms=since):
+                rows = None if since is None else trades
+                story.snapshot(amount, [S0, P0] if found else [], rows, requested_at_ms=story.now - 10)
+
+    story.respond(story.now + 60_000, answer, since=mark)
+
+
+@pytest.mark.parametrize("quantity", ["0.4", "1"])
+def test_gives_a_lost_entry_up_when_the_trades_are_somebody_elses(quantity: str) -> None:
+    """A hand trade of the entry's side and size is not the entry: its order's client id says so."""
+    story = lost_entry()
+    settle(story, quantity, (story.trade(HAND, quantity, Side.BUY),))
+    (report,) = story.reports
+    assert (report.status, report.reason and report.reason.code) == ("rejected", "entry_not_executed")
+    assert story.submitted == [E0]
+    assert not story.state.brackets, "the symbol is free again"
+    assert "entry_unresolved" not in story.alerts
+
+
+@pytest.mark.parametrize("quantity", ["0.4", "1"])
+def test_finds_a_lost_entry_beside_a_trade_of_somebody_else(quantity: str) -> None:
+    """Both happened: ours is guarded for its size, theirs stays theirs."""
+    story = lost_entry()
+    trades = (story.trade(HAND, quantity, Side.BUY), story.trade(E0, "1", Side.BUY))
+    settle(story, str(1 + float(quantity)), trades, found=True)
+    assert str(story.bracket.external_net) == quantity
+    assert story.order(E0).executed == 1
+    assert story.submitted[:3] == [E0, S0, P0]
+    story.close()
+    assert story.intent(X0).quantity == 1
+
+
+def test_looks_at_the_trades_while_a_lost_entry_is_not_found() -> None:
+    """A look-up that lags must not leave an executed entry bare: its trade under our client id proves that it arrived,
+    long before the proof of its absence would be complete."""
+    story = lost_entry()
+    story.not_found(E0)
+    story.run_until(story.now + 250)
+    story.not_found(E0)
+    command = story.all(LookUpSymbol)[-1]
+    assert (command.why, command.trades_since_ms is not None) == ("entry_not_found", True)
+    assert submits(story.snapshot("1", trades=(story.trade(E0, "1", Side.BUY),))) == [S0, P0]
+    assert story.now < story.order(E0).tries.dead_after_ms - 2000
+    assert story.order(E0).status is OrderStatus.FILLED, "all that was asked for traded: nothing is left to ask"
+    asked = len(story.order_lookups)
+    story.run_until(story.now + 5000)
+    assert E0 not in story.order_lookups[asked:]
+
+
+def test_asks_for_the_end_of_a_lost_entry_when_a_trade_shows_a_part_of_it() -> None:
+    """A trade under our client id proves that it arrived; from then on "no such order" only means that the answer
+    lags."""
+    story = lost_entry()
+    story.not_found(E0)
+    story.run_until(story.now + 250)
+    story.not_found(E0)
+    story.snapshot("0.4", trades=(story.trade(E0, "0.4", Side.BUY),))
+    assert story.order(E0).status is OrderStatus.PARTIALLY_FILLED
+    for _ in range(20):
+        story.run_until(story.now + 300)
+        story.not_found(E0)
+    assert story.order(E0).status is OrderStatus.PARTIALLY_FILLED, "never given up: it traded"
+
+
+def test_books_the_fill_of_a_leg_whose_trigger_was_not_told() -> None:
+    """The order that a stop became has an id we never saw, but its client id is the stop's (§4.5)."""
+    story = Story().protected()
+    story.now += 1
+    story.snapshot("0", [P0], trades=(story.trade(S0, "1"),))
+    assert story.order(S0).executed == 1
+    assert story.order(S0).exchange_order_id == exchange_id(S0)
+    assert story.bracket.external_net == 0
+    assert S0 in story.order_lookups
+
+
+def test_books_a_late_fill_of_an_exit_that_was_given_up() -> None:
+    """Absent for certain, we thought; a trade under its id says otherwise, and the ledger follows."""
+    story = Story().protected()
+    story.close()
+    story.unknown(X0)
+    dead = story.order(X0).tries.dead_after_ms
+    while story.order(X0).status is OrderStatus.UNRESOLVED:
+        story.run_until(max(story.now + 300, dead + 1))
+        story.not_found(X0)
+    story.now += 1
+    story.snapshot("0", [S0, P0], trades=(story.trade(X0, "1"),))
+    assert story.order(X0).executed == 1
+    assert story.bracket.flat_since_ms is not None
+
+
+@pytest.mark.parametrize("traced", [True, False])
+def test_does_not_wait_for_our_order_when_a_trade_is_known_to_be_another_ones(traced: bool) -> None:
+    """While the stop is missing from the list an untraced fill may be its own; a traced one is judged at once."""
+    story = Story().protected()
+    story.now += 1
+    trade = story.trade(HAND, "0.4", traced=traced)
+    story.snapshot("0.6", [P0], trades=(trade,))
+    assert (str(story.bracket.external_net) == "-0.4") is traced
+
+
+def test_names_the_orders_it_knows_when_it_asks_for_trades() -> None:
+    """What need not be traced is not asked for: each order costs weight."""
+    story = Story().protected()
+    story.position("0.6")
+    story.run_until(story.now + 300)
+    command = story.all(LookUpSymbol)[-1]
+    assert command.trades_since_ms is not None
+    assert command.known_orders == (exchange_id(E0),)
+
+
+def test_blames_nobody_for_a_fill_of_the_bracket_before() -> None:
+    """Our own fill, told late or twice, after its bracket ended and the next one began: no trade of somebody else."""
+    story = Story().protected()
+    story.algo_told(S0, AlgoStatus.TRIGGERED)
+    story.fill(S0)
+    ended_at = story.now
+    story.position("0")
+    story.algo_told(S0, AlgoStatus.FINISHED)
+    story.algo_told(P0, AlgoStatus.EXPIRED)
+    assert not story.state.brackets
+    story.now += 5
+    story.signal(signal_id="signal-2")
+    again = Fill(trade_id=story.trade_id, price=PRICE, quantity=Decimal(1))
+    story.told(S0, OrderStatus.FILLED, executed="1", fill=again, told_at_ms=ended_at)
+    assert story.bracket.external_net == 0
+    assert story.alerts == []
