@@ -42,3 +42,4 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     connect_timeout_ms: int = 1000
     read_timeout_ms: int = 1000
     user_stream: bool = True
+    stop_watch_interval_ms: int = 1000  # how often live stops are asked for, stream or not; 0: never

@@ -74,6 +74,11 @@ class Gateway(Protocol):
         """Take one snapshot. Any failed part fails the whole: a failed query is not zero."""
         ...
 
+    def resting_algo_ids(self, symbol: str) -> set[str]:
+        """Client ids of all conditional orders that rest on a symbol, ours or not. One question, not repeated; raises
+        `ExchangeError`."""
+        ...
+
     def reference_price(self, symbol: str, working_type: WorkingType) -> Decimal:
         """The price triggers of this working type watch: last or mark."""
         ...

@@ -30,6 +30,7 @@ from .recovery import begin, look_around, restore
 from .settings_loader import Credentials, Urls
 from .settling import is_guarded, is_settled
 from .start_checks import PAUSE_FIRST_S, StartChecks
+from .stop_watch import StopWatch
 from .threads import ThreadRuntime
 from .upkeep import Upkeep
 
@@ -222,6 +223,9 @@ def _connect(
     upkeep.add(resync, RESYNC_S)
     if checks.missing:
         upkeep.add(checks.retry, PAUSE_FIRST_S)
+    if settings.stop_watch_interval_ms:
+        watch = StopWatch(gateway, driver, runtime, settings.stop_watch_interval_ms / 1000, gates.hold_back)
+        upkeep.add(watch.look, settings.stop_watch_interval_ms / 1000)
     upkeep.start()
     undo.callback(upkeep.stop)
     if isinstance(clock, SystemClock):

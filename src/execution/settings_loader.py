@@ -266,6 +266,7 @@ VARIABLES: Final[Mapping[str, _Variable]] = {
     "READ_TIMEOUT_MS": _whole("read_timeout_ms", "ms", 1, _MINUTE_MS),
     "POLL_INTERVAL_MS": _whole("poll_interval_ms", "ms", 100, 10 * _MINUTE_MS),
     "POLL_IDLE_INTERVAL_MS": _whole("poll_idle_interval_ms", "ms", 100, 60 * _MINUTE_MS),
+    "STOP_WATCH_INTERVAL_MS": _whole("stop_watch_interval_ms", "ms", 0, _MINUTE_MS),
     "USER_STREAM": _flag("user_stream"),
 }
 """Every variable that settings are read from, by name; `.env.example` documents each."""

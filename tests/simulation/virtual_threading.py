@@ -148,6 +148,7 @@ class VirtualLock:
     def release(self) -> None:
         """Give it back."""
         if self._owner is not getcurrent():
+            self._scheduler.current()  # a killed task may be here without its lock
             raise RuntimeError("release of a lock that is not held")
         self._depth -= 1
         if self._depth == 0:

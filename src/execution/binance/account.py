@@ -19,6 +19,7 @@ from .rest_messages import (
     WireLeverage,
     WireMarkPrice,
     WirePositionMode,
+    read_algo_orders,
     read_positions,
 )
 from .wire import UnreadableMessage, read, rows_of
@@ -41,6 +42,12 @@ def position_amounts(asker: Asker, symbol: str | None) -> dict[tuple[str, Positi
     """Signed position amounts that are not zero."""
     rows = asker.ask(asker.client.get_position_risk, read_positions, symbol=symbol)
     return {(row.symbol, row.position_side): row.position_amt for row in rows if row.position_amt != ZERO}
+
+
+def resting_algo_ids(asker: Asker, symbol: str) -> set[str]:
+    """Client ids of the conditional orders that rest on a symbol (weight 1, binance-usdm.md §7.1)."""
+    rows = asker.ask(asker.client.get_open_algo_orders, read_algo_orders, symbol=symbol)
+    return {row.client_algo_id for row in rows}
 
 
 def position_rows(asker: Asker, symbol: str) -> list[dict[str, Any]]:

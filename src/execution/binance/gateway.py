@@ -73,6 +73,7 @@ class BinanceGateway:
             retryable=is_transient,
             audit=audit,
         )
+        self._once = Asker(client, clock.sleep, max_retries=0, initial_delay_s=0, retryable=is_transient, audit=audit)
         self._ask = Asker(
             client,
             clock.sleep,
@@ -115,6 +116,10 @@ class BinanceGateway:
     def position_amounts(self, symbol: str | None = None) -> dict[tuple[str, PositionSide], Decimal]:
         """Signed position amounts that are not zero."""
         return account.position_amounts(self._look_up, symbol)
+
+    def resting_algo_ids(self, symbol: str) -> set[str]:
+        """Client ids of the conditional orders that rest on a symbol."""
+        return account.resting_algo_ids(self._once, symbol)
 
     def position_row(self, symbol: str) -> list[dict[str, Any]]:
         """positionRisk rows of one symbol."""

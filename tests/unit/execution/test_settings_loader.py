@@ -86,6 +86,7 @@ def test_every_variable_is_read() -> None:
         "READ_TIMEOUT_MS": "800",
         "POLL_INTERVAL_MS": "500",
         "POLL_IDLE_INTERVAL_MS": "500",
+        "STOP_WATCH_INTERVAL_MS": "2500",
         "USER_STREAM": "off",
     }
     assert set(texts) == set(VARIABLES)
@@ -109,6 +110,7 @@ def test_every_variable_is_read() -> None:
         rate_limit_hard_threshold=1,
         connect_timeout_ms=700,
         read_timeout_ms=800,
+        stop_watch_interval_ms=2500,
         user_stream=False,
     )
 

@@ -1,0 +1,86 @@
+"""A second pair of eyes on the stops: asked for every second, and the engine hears only of those that are gone.
+
+The stream tells when the exchange ends a stop; but that one message may be lost on a connection that looks well, and
+then the position would be bare until the next ordinary look. A question costs one unit of weight (binance-usdm.md
+§7.1). What it finds in order is neither journaled nor stepped: a journal of "still there" helps nobody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from ..core.commands import LookUpOrder
+from ..core.order import AlgoOrder
+from ..core.state import State
+from ..core.values import AlgoStatus, Role
+from .driver import Asking, Driver
+from .errors import ExchangeError
+from .ports import Gateway, Runtime
+
+SYMBOLS_PER_INTERVAL = 10
+"""With more symbols than this the interval grows with them, so that the watch stays below a quarter of the budget."""
+
+
+class StopWatch:
+    """Watches the live stops of all brackets. `hold_back` says why a question is not sent now, or None."""
+
+    def __init__(
+        self,
+        gateway: Gateway,
+        driver: Driver,
+        runtime: Runtime,
+        interval_s: float,
+        hold_back: Callable[[Asking], str | None],
+    ) -> None:
+        self._gateway = gateway
+        self._driver = driver
+        self._runtime = runtime
+        self._interval_s = interval_s
+        self._hold_back = hold_back
+        self._under_way: set[str] = set()
+
+    def look(self) -> float:
+        """Ask about every live stop, each symbol on a worker of its own; in how many seconds to look again."""
+        stops = live_stops(self._driver.read())
+        for symbol, watched in stops.items():
+            if symbol not in self._under_way:
+                self._under_way.add(symbol)
+                if not self._runtime.spawn(partial(self._look_at, symbol, watched)):
+                    self._under_way.discard(symbol)
+        return self._interval_s * max(1.0, len(stops) / SYMBOLS_PER_INTERVAL)
+
+    def _look_at(self, symbol: str, stops: list[AlgoOrder]) -> None:
+        try:
+            questions = [_question(stop) for stop in stops]
+            if any(self._hold_back(question) for question in questions):
+                return
+            resting = self._gateway.resting_algo_ids(symbol)
+            for question in questions:
+                if question.client_order_id not in resting:
+                    for event in self._gateway.look_up_order(question):
+                        self._driver.handle(event)
+        except ExchangeError:
+            pass  # on record as an api_error; the next look is a second away
+        finally:
+            self._under_way.discard(symbol)
+
+
+def live_stops(state: State) -> dict[str, list[AlgoOrder]]:
+    """The stops that are believed to rest, by symbol."""
+    found: dict[str, list[AlgoOrder]] = {}
+    for algo in state.algos.values():
+        if algo.status is AlgoStatus.NEW and algo.intent.role is Role.STOP_LOSS:
+            found.setdefault(algo.intent.symbol, []).append(algo)
+    return found
+
+
+def _question(stop: AlgoOrder) -> LookUpOrder:
+    intent = stop.intent
+    return LookUpOrder(
+        client_order_id=intent.client_order_id,
+        signal_id=intent.signal_id,
+        symbol=intent.symbol,
+        algo=True,
+        why="watch",
+    )
