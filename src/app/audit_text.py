@@ -153,8 +153,10 @@ def _alert(p: Payload) -> str:
 
 
 def _announced(p: Payload) -> str:
-    reason = p["facts"].get("reason")
-    return f"{p['text']} ({reason})" if reason else str(p["text"])
+    facts = p["facts"]
+    reason = f" ({facts['reason']})" if facts.get("reason") else ""
+    naked = f", unprotected for {facts['naked_worst_ms']} ms" if "naked_worst_ms" in facts else ""
+    return f"{p['text']}{reason}{naked}"
 
 
 _WORDS: Final[dict[str, Callable[[Payload], str]]] = {

@@ -7,7 +7,7 @@ from decimal import Decimal
 from rich.table import Table
 from rich.text import Text
 
-from ..core.report import ExecutionReport, OrderReport, ReportStatus
+from ..core.report import ExecutionReport, OrderReport, ReportStatus, Timings
 from ..core.values import Side, plain
 from .console import BAD, GOOD, WARNING, marked
 
@@ -48,8 +48,15 @@ def report_lines(report: ExecutionReport) -> list[Text | Table]:
     if orders.row_count:
         lines.append(orders)
     if report.timings is not None and report.timings.naked_ms is not None:
-        lines.append(Text(f"  unprotected for {report.timings.naked_ms} ms, on the exchange's clock", style="dim"))
+        lines.append(Text(f"  {naked_words(report.timings)}, on the exchange's clock", style="dim"))
     return lines
+
+
+def naked_words(timings: Timings) -> str:
+    """How long the position was without a live stop: from its first fill on, and the worst time after that."""
+    if not timings.naked_later_ms or timings.naked_first_ms is None:
+        return f"unprotected for {timings.naked_ms} ms"
+    return f"unprotected for {timings.naked_first_ms} ms at first and up to {timings.naked_later_ms} ms later"
 
 
 def side_word(entry_side: Side) -> str:

@@ -17,9 +17,9 @@ from ..core.audit_files import LOCK_NAME, log_files, read_since_checkpoint
 from ..core.errors import AuditError, BracketeerError
 from ..core.journal import rebuild
 from ..core.state import State
-from ..execution.queries import BracketView, bracket_views
+from ..execution.queries import BracketView, NakedSummary, bracket_views, naked_recent
 from .agreement import ExchangeBooks, books_from, differences
-from .console import BAD, EXIT_FAILED, GOOD, WARNING, Output, marked
+from .console import BAD, EXIT_FAILED, GOOD, WARNING, Output, counted, marked
 from .options import Venue
 from .report_view import amount, side_word
 
@@ -39,6 +39,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     last_line_at: str | None
     venue: str
     brackets: tuple[BracketView, ...]
+    naked_recent: NakedSummary | None
     anomalies: int
     missing_checks: dict[str, str]
 
@@ -132,6 +133,7 @@ def read_record(log_dir: Path) -> tuple[State, Record]:
         last_line_at=last[0].timestamp if last else None,
         venue=state.venue,
         brackets=bracket_views(state, time.time_ns() // 1_000_000),
+        naked_recent=naked_recent(state),
         anomalies=state.anomalies,
         missing_checks=missing,
     )
@@ -221,6 +223,10 @@ def _in_words(document: StatusDocument) -> Iterator[Text | Table]:
             for name, failure in record.missing_checks.items():
                 yield marked(WARNING, f"  {name}: {failure}")
     yield _brackets(record.brackets) if record.brackets else Text("no position of ours is open")
+    if (recent := record.naked_recent) is not None:
+        figures = f"median {recent.median_ms} ms, worst {recent.worst_ms} ms"
+        words = f"naked    unprotected in {counted(recent.trades, 'ended trade')}: {figures}"
+        yield Text.assemble(words, (f"  {recent.worst_signal_id}", "dim"))
     if document.exchange is not None:
         yield from _books_in_words(document.exchange)
     if document.problem is not None:
@@ -238,7 +244,7 @@ def _in_words(document: StatusDocument) -> Iterator[Text | Table]:
 
 def _brackets(brackets: tuple[BracketView, ...]) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
-    for name in ("symbol", "side", "open", "entry", "stop loss", "take profit", "naked worst", "signal"):
+    for name in ("symbol", "side", "open", "entry", "stop loss", "take profit", "naked now", "worst", "signal"):
         table.add_column(name)
     for bracket in brackets:
         table.add_row(
@@ -248,6 +254,7 @@ def _brackets(brackets: tuple[BracketView, ...]) -> Table:
             amount(bracket.average_price) if bracket.average_price is not None else bracket.entry_status,
             leg_words(bracket.stop_loss, bracket.stop_loss_status),
             leg_words(bracket.take_profit, bracket.take_profit_status),
+            Text(f"{bracket.naked_now_ms} ms", "bold red") if bracket.naked_now_ms else "0 ms",
             f"{bracket.naked_worst_ms} ms",
             Text(bracket.signal_id + (f"  closing: {bracket.closing}" if bracket.closing else ""), "dim"),
         )

@@ -61,7 +61,9 @@ class Bracket(msgspec.Struct, frozen=True, kw_only=True):
     explicit_stop: bool = False  # somebody else's closePosition stop is in the way (-4130): ours carries a quantity
 
     naked_since_ms: int | None = None  # a position without a live stop, since when
-    naked_worst_ms: int = 0
+    naked_known_ms: int | None = None  # when we learned that a stop had ended
+    naked_first_ms: int | None = None  # from the first fill to the first live stop
+    naked_later_ms: int = 0  # the worst gap after it
     stop_live_ms: int | None = None
 
     external_net: Decimal = ZERO  # what others traded on our position; + adds to it, - takes from it
@@ -80,6 +82,11 @@ class Bracket(msgspec.Struct, frozen=True, kw_only=True):
     def entry_id(self) -> str:
         """The client id of the entry order."""
         return self.ids[Role.ENTRY][0]
+
+    @property
+    def naked_worst_ms(self) -> int:
+        """The worst gap that is over."""
+        return max(self.naked_first_ms or 0, self.naked_later_ms)
 
     @property
     def trades_from_ms(self) -> int:

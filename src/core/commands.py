@@ -78,7 +78,7 @@ class Announce(Command, frozen=True, kw_only=True, tag="announce"):
     text: str
     symbol: str
     signal_id: str
-    facts: dict[str, str] = msgspec.field(default_factory=dict)
+    facts: dict[str, str | int] = msgspec.field(default_factory=dict)
 
 
 AnyCommand = SubmitOrder | CancelOrder | LookUpOrder | LookUpSymbol | RenewStream | Conclude | Alert | Announce

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .bracket import Bracket, CloseReason
+from .naked import gap_ended, stop_is_live
 from .order import ALGO_TRIGGERED, AlgoOrder
 from .position import open_quantity, orders_of
 from .protection import Action, AskAbout, CloseNow, LegState, Place, Resting, Target, Wait, plan_protection
@@ -38,10 +39,10 @@ def guard(turn: Turn, bracket: Bracket) -> Bracket:
 
 
 def _answerable_since(turn: Turn, bracket: Bracket) -> int | None:
-    """From when the naked time counts for the decision to close: a process that has just taken over protects first,
-    however long the position was bare before it."""
+    """From when the naked time counts for the decision to close: who has just taken over, or just learned that a stop
+    is gone, protects first, however long the position was bare before."""
     since = bracket.naked_since_ms
-    return None if since is None else max(since, turn.state.started_ms)
+    return None if since is None else max(since, turn.state.started_ms, bracket.naked_known_ms or 0)
 
 
 def start_closing(turn: Turn, bracket: Bracket, reason: CloseReason) -> Bracket:
@@ -114,20 +115,19 @@ def keep_naked_time(turn: Turn, bracket: Bracket) -> Bracket:
     if bracket.stop_loss is None:
         return bracket
     stop = _resting(turn, bracket, Role.STOP_LOSS)
+    algo = _newest(turn, bracket, Role.STOP_LOSS)
     since = bracket.naked_since_ms
     first_fill = turn.state.orders[bracket.entry_id].first_fill_ms
     if stop.state in (LegState.LIVE, LegState.TRIGGERED):
-        algo = _newest(turn, bracket, Role.STOP_LOSS)
         live = algo.live_since_ms if algo is not None and algo.live_since_ms is not None else turn.now_ms
-        first = bracket.stop_live_ms if bracket.stop_live_ms is not None else live
-        # A print told late may be the first one: the gap began with it, though the stop has been live since.
-        gaps = [] if since is None else [live - since]
-        worst = max(bracket.naked_worst_ms, *gaps, first - first_fill if first_fill is not None else 0)
-        return turn.update(bracket, naked_since_ms=None, naked_worst_ms=worst, stop_live_ms=first)
-    if bracket.stop_live_ms is None and first_fill is not None:
+        return turn.update(bracket, **stop_is_live(bracket, live, first_fill))
+    if bracket.naked_first_ms is None and first_fill is not None:
         # The exchange's clock may be ahead of our estimate of it; the limit must not end later for that.
         return turn.update(bracket, naked_since_ms=min(first_fill, turn.now_ms if since is None else since))
-    return bracket if since is not None else turn.update(bracket, naked_since_ms=turn.now_ms)
+    if since is not None:
+        return bracket
+    ended = algo.ended_ms if algo is not None and algo.ended_ms is not None else turn.now_ms
+    return turn.update(bracket, naked_since_ms=min(ended, turn.now_ms), naked_known_ms=turn.now_ms)
 
 
 def end_naked_time(turn: Turn, bracket: Bracket) -> Bracket:
@@ -138,5 +138,6 @@ def end_naked_time(turn: Turn, bracket: Bracket) -> Bracket:
     closed = max((order.last_fill_ms for order in orders_of(turn.state, bracket)), default=turn.now_ms)
     if bracket.external_net != 0:
         closed = turn.now_ms  # somebody else closed it: the newest we know
-    worst = max(bracket.naked_worst_ms, closed - since)
-    return turn.update(bracket, naked_since_ms=None, naked_worst_ms=worst)
+    if bracket.naked_first_ms is None:
+        since = turn.state.orders[bracket.entry_id].first_fill_ms or since
+    return turn.update(bracket, **gap_ended(bracket, since, closed))

@@ -132,6 +132,7 @@ class AlgoOrder(msgspec.Struct, frozen=True, kw_only=True):
     algo_id: int | None = None
     actual_order_id: int | None = None
     live_since_ms: int | None = None  # exchange time
+    ended_ms: int | None = None  # exchange time; None also where the end is known by other means
     acked_ms: int | None = None
     updated_ms: int = 0
     reason: str = ""
@@ -218,9 +219,11 @@ def apply_algo(
     allowed = status in ALGO_NEXT[known]
     new_status = status if allowed else order.status
     live = exchange_time_ms if new_status is AlgoStatus.NEW and order.live_since_ms is None else order.live_since_ms
+    ended = exchange_time_ms if new_status in ALGO_CLOSED and order.ended_ms is None else order.ended_ms
     updated = msgspec.structs.replace(
         order,
         status=new_status,
+        ended_ms=ended,
         algo_id=order.algo_id or algo_id or None,
         actual_order_id=order.actual_order_id or actual_order_id,
         live_since_ms=live,

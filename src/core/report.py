@@ -41,7 +41,12 @@ class OrderReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False
 
 
 class Timings(msgspec.Struct, frozen=True, kw_only=True):
-    """Instants in ms on the exchange's clock (as we estimate it, or as it told us); `naked_ms` is a length."""
+    """Instants in ms on the exchange's clock (as we estimate it, or as it told us).
+
+    `naked_…` are lengths in ms: how long the position was without a live stop from its first fill on (`first`), the
+    worst time after that (`later`, 0 if there was none), and the worse of the two (`naked_ms`). None where nothing was
+    filled, or no stop was asked for.
+    """
 
     received_at_ms: int
     entry_sent_at_ms: int | None = None
@@ -49,6 +54,8 @@ class Timings(msgspec.Struct, frozen=True, kw_only=True):
     stop_live_at_ms: int | None = None
     concluded_at_ms: int | None = None
     naked_ms: int | None = None
+    naked_first_ms: int | None = None
+    naked_later_ms: int | None = None
 
 
 class Reason(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,6 +6,7 @@ from msgspec.structs import replace
 
 from .bracket import Bracket, CloseReason
 from .commands import Conclude
+from .naked import naked_time
 from .order import AlgoOrder, Order
 from .position import executed_in, open_quantity, orders_of
 from .report import ExecutionReport, OrderReport, Reason, ReportStatus, Timings
@@ -50,8 +51,8 @@ def conclude_entry(turn: Turn, bracket: Bracket) -> Bracket:
         )
     report = build_report(turn, bracket, status, reason)
     if status is not ReportStatus.UNRESOLVED:
-        facts = {"status": status.value, "naked_ms": str(bracket.naked_worst_ms)}
-        turn.announce("reported", f"the position stands: {status.value}", bracket, **facts)
+        text = f"the position stands: {status.value}"
+        turn.announce("reported", text, bracket, status=status.value, **_naked_facts(report))
     turn.commands.append(Conclude(report=report))
     turn.state.remember(bracket.signal_id, SignalRecord(symbol=bracket.symbol, status=status.value, report=report))
     return turn.update(bracket, reported=status.value)
@@ -112,7 +113,7 @@ def end_bracket(turn: Turn, bracket: Bracket) -> None:
         bracket,
         status=status.value,
         reason=reason.code if reason else "",
-        naked_ms=str(bracket.naked_worst_ms),
+        **_naked_facts(report),
     )
     turn.state.remember(
         bracket.signal_id,
@@ -175,6 +176,8 @@ def build_report(turn: Turn, bracket: Bracket, status: ReportStatus, reason: Rea
     """Everything known of a bracket, for a caller."""
     entry = turn.state.orders[bracket.entry_id]
     closers = [o for o in orders_of(turn.state, bracket) if o.intent.role is not Role.ENTRY and o.executed > 0]
+    guarded = bracket.stop_loss is not None and entry.first_fill_ms is not None
+    naked = naked_time(bracket, turn.now_ms) if guarded else None
     return ExecutionReport(
         signal_id=bracket.signal_id,
         symbol=bracket.symbol,
@@ -190,9 +193,20 @@ def build_report(turn: Turn, bracket: Bracket, status: ReportStatus, reason: Rea
             first_fill_at_ms=entry.first_fill_ms,
             stop_live_at_ms=bracket.stop_live_ms,
             concluded_at_ms=turn.now_ms,
-            naked_ms=bracket.naked_worst_ms if bracket.stop_loss is not None and entry.first_fill_ms else None,
+            naked_ms=naked.worst_ms if naked else None,
+            naked_first_ms=naked.first_ms if naked else None,
+            naked_later_ms=naked.later_ms if naked else None,
         ),
     )
+
+
+def _naked_facts(report: ExecutionReport) -> dict[str, int]:
+    """The unprotected time as numbers of the log; none where there was nothing to protect."""
+    timings = report.timings
+    if timings is None or timings.naked_ms is None:
+        return {}
+    figures = {"first": timings.naked_first_ms, "later": timings.naked_later_ms, "worst": timings.naked_ms}
+    return {f"naked_{name}_ms": figure for name, figure in figures.items() if figure is not None}
 
 
 def _order_report(order: Order) -> OrderReport:

@@ -161,7 +161,7 @@ class Turn:
             )
         )
 
-    def announce(self, topic: str, text: str, bracket: Bracket, **facts: str) -> None:
+    def announce(self, topic: str, text: str, bracket: Bracket, **facts: str | int) -> None:
         """Record a turning point."""
         self.commands.append(
             Announce(topic=topic, text=text, symbol=bracket.symbol, signal_id=bracket.signal_id, facts=facts)

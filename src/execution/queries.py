@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from statistics import median_low
 from typing import Any, Protocol
 
 import msgspec
 
 from ..core.audit_logger import AuditLogger
 from ..core.bracket import Bracket
+from ..core.client_ids import client_order_id
+from ..core.naked import naked_time
 from ..core.position import open_quantity
 from ..core.state import State
 from ..core.values import PositionSide, Role, Side, exact, tidy
@@ -42,7 +45,18 @@ class BracketView(msgspec.Struct, frozen=True, kw_only=True):
     take_profit_status: str
     closing: str | None
     naked_now_ms: int
+    naked_first_ms: int | None
+    naked_later_ms: int
     naked_worst_ms: int
+
+
+class NakedSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """Unprotected time of ended trades, in ms on the exchange's clock: of each its worst gap."""
+
+    trades: int
+    median_ms: int
+    worst_ms: int
+    worst_signal_id: str
 
 
 class ManagerStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,6 +69,7 @@ class ManagerStatus(msgspec.Struct, frozen=True, kw_only=True):
     anomalies: int
     missing_checks: dict[str, str]
     brackets: tuple[BracketView, ...]
+    naked_recent: NakedSummary | None
     budgets: dict[str, Any]
 
 
@@ -88,6 +103,30 @@ def bracket_views(state: State, now_ms: int) -> tuple[BracketView, ...]:
     return tuple(_view(state, bracket, now_ms) for bracket in state.brackets.values())
 
 
+def naked_recent(state: State) -> NakedSummary | None:
+    """Over the ended trades whose reports are still kept (`REPORTS_KEPT` signals); None when there are none."""
+    worst = {
+        signal_id: record.report.timings.naked_ms
+        for signal_id, record in state.signals.items()
+        if record.ended
+        and record.report is not None
+        and record.report.entry is not None
+        # The report of a CLOSE shows the trade it closed: that counts once, by its entry's own signal.
+        and record.report.entry.client_order_id == client_order_id(signal_id, Role.ENTRY)
+        and record.report.timings is not None
+        and record.report.timings.naked_ms is not None
+    }
+    if not worst:
+        return None
+    worst_id = max(worst, key=worst.__getitem__)
+    return NakedSummary(
+        trades=len(worst),
+        median_ms=median_low(worst.values()),
+        worst_ms=worst[worst_id],
+        worst_signal_id=worst_id,
+    )
+
+
 def manager_status(
     state: State, tracker: Budgets, journal: AuditLogger, now_ms: int, missing_checks: dict[str, str]
 ) -> ManagerStatus:
@@ -100,12 +139,14 @@ def manager_status(
         anomalies=state.anomalies,
         missing_checks=missing_checks,
         brackets=bracket_views(state, now_ms),
+        naked_recent=naked_recent(state),
         budgets=msgspec.to_builtins(tracker.status()),
     )
 
 
 def _view(state: State, bracket: Bracket, now_ms: int) -> BracketView:
     entry = state.orders[bracket.entry_id]
+    naked = naked_time(bracket, now_ms)
     return BracketView(
         signal_id=bracket.signal_id,
         symbol=bracket.symbol,
@@ -119,8 +160,10 @@ def _view(state: State, bracket: Bracket, now_ms: int) -> BracketView:
         take_profit=bracket.take_profit.trigger_price if bracket.take_profit else None,
         take_profit_status=_leg_status(state, bracket, Role.TAKE_PROFIT),
         closing=bracket.closing.value if bracket.closing else None,
-        naked_now_ms=0 if bracket.naked_since_ms is None else max(0, now_ms - bracket.naked_since_ms),
-        naked_worst_ms=bracket.naked_worst_ms,
+        naked_now_ms=naked.now_ms,
+        naked_first_ms=naked.first_ms,
+        naked_later_ms=naked.later_ms,
+        naked_worst_ms=naked.worst_ms,
     )
 
 

@@ -135,3 +135,26 @@ def test_protect_only_is_shown_while_the_manager_is_at_work(cli: Cli) -> None:
         assert "position_mode" in shown
         document = json.loads(cli("status", *cli.at, "--json").stdout)
         assert set(document["record"]["missing_checks"]) == {"position_mode"}
+
+
+def test_unprotected_time_of_open_and_ended_trades(cli: Cli) -> None:
+    """Of an open bracket the present and the worst gap, of the trades that are over median and worst."""
+    assert "ended trade" not in cli("status", *cli.at).stdout
+    ended = cli.report("long", *ENTRY, "--signal-id", "trade-1")["timings"]
+    cli.report("close", "BTCUSDT")
+    cli.report("long", *ENTRY, "--signal-id", "trade-2")
+    document = json.loads(cli("status", *cli.at, "--json").stdout)
+    worst = document["record"]["naked_recent"]["worst_ms"]
+    assert document["record"]["naked_recent"] == {
+        "trades": 1,
+        "median_ms": worst,
+        "worst_ms": worst,
+        "worst_signal_id": "trade-1",
+    }
+    assert worst >= ended["naked_ms"]
+    (bracket,) = document["record"]["brackets"]
+    assert bracket["naked_now_ms"] == 0
+    assert bracket["naked_first_ms"] == bracket["naked_worst_ms"]
+    shown = cli("status", *cli.at).stdout
+    assert f"unprotected in 1 ended trade: median {worst} ms, worst {worst} ms  trade-1" in shown
+    assert "naked now  worst" in shown

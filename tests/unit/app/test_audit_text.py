@@ -65,6 +65,8 @@ def test_every_event_and_command_has_words() -> None:
         (_line("alert", data={"code": "close_refused", "text": "look at it"}), "close_refused: look at it"),
         (_line(None, "checkpoint", "checkpoint", state=None), "continues line 6"),
         (_line("start", "account_found", "note", data={"a": 1}, error=None), 'data={"a":1}'),
+        (_line("announce", data={"text": "open", "facts": {"naked_worst_ms": 5}}), "open, unprotected for 5 ms"),
+        (_line("announce", data={"text": "it ended", "facts": {"reason": "closed"}}), "it ended (closed)"),
         (_line("conclude", data={"unheard": "of"}), 'data={"unheard":"of"}'),
         (_line("timer_fired", data="odd"), "data=odd"),
         (_line("nothing"), ""),

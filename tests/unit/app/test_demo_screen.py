@@ -30,6 +30,8 @@ LONG = BracketView(
     take_profit_status="",
     closing=None,
     naked_now_ms=0,
+    naked_first_ms=5,
+    naked_later_ms=0,
     naked_worst_ms=5,
 )
 

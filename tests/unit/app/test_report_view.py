@@ -9,7 +9,7 @@ from rich.console import Console
 
 from bracketeer.app.report_view import mark_of, report_lines
 from bracketeer.app.signals import DONE
-from bracketeer.core.report import ExecutionReport, OrderReport, Reason, ReportStatus
+from bracketeer.core.report import ExecutionReport, OrderReport, Reason, ReportStatus, Timings
 from bracketeer.core.values import Side
 
 
@@ -49,3 +49,19 @@ def test_refusal_of_unreadable_text_has_no_symbol() -> None:
         signal_id="", symbol="", status=ReportStatus.DENIED, reason=Reason(code="malformed_json", text="no JSON")
     )
     assert _words(report) == "✘ denied\n  malformed_json: no JSON\n"
+
+
+@pytest.mark.parametrize(
+    ("timings", "words"),
+    [
+        (Timings(received_at_ms=0, naked_ms=5, naked_first_ms=5, naked_later_ms=0), "unprotected for 5 ms"),
+        (
+            Timings(received_at_ms=0, naked_ms=90, naked_first_ms=5, naked_later_ms=90),
+            "unprotected for 5 ms at first and up to 90 ms later",
+        ),
+    ],
+)
+def test_unprotected_time_is_said(timings: Timings, words: str) -> None:
+    """The first gap, and the worst later one where there was one."""
+    report = ExecutionReport(signal_id="trade-1", symbol="BTCUSDT", status=ReportStatus.CLOSED, timings=timings)
+    assert f"  {words}, on the exchange's clock" in _words(report)

@@ -264,7 +264,7 @@ def test_protects_anew_when_the_exchange_ends_the_stop(status: AlgoStatus, answe
         story.ack_algo(S1)
         story.run_until(story.now + 3000)
         assert story.bracket.closing is None
-        assert story.bracket.naked_worst_ms == story.algo(S1).live_since_ms - ended  # type: ignore[operator]
+        assert story.bracket.naked_later_ms == story.algo(S1).live_since_ms - ended  # type: ignore[operator]
     else:
         story.run_until(ended + 2000)
         assert story.submitted[-1] == F0
