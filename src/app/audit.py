@@ -39,19 +39,19 @@ LogPath = Annotated[
 def verify_log(path: LogPath = None, as_json: JsonFlag = False) -> None:
     """Check every line against the hash chain, and name each place where it does not hold.
 
-    Exits with 1 if anything was changed, removed, added or swapped.
+    With AUDIT_HMAC_KEY the signatures too. Exits with 1 if anything was changed, removed, added or swapped.
     """
     with speaking(as_json=as_json) as output:
         from ..core.audit_verify import verify
 
-        source = _existing(path)
+        source, key = _existing(path), _key()
         try:
-            report = verify(source)
+            report = verify(source, hmac_key=key)
         except OSError as error:
             raise _unreadable(source, error) from error
         if as_json:
-            output.document({"path": str(source), **msgspec.to_builtins(report)})
-        output.show(*verdict(source, report))
+            output.document({"path": str(source), "keyed": key is not None, **msgspec.to_builtins(report)})
+        output.show(*verdict(source, report, keyed=key is not None))
         if not report.ok:
             raise typer.Exit(EXIT_FAILED)
 
@@ -121,7 +121,7 @@ def replay_the_log(
         source = _existing(path)
         snapshot = None if against is None else _snapshot(against)
         try:
-            report = replay_log(source, against=snapshot)
+            report = replay_log(source, hmac_key=_key(), against=snapshot)
         except OSError as error:
             raise _unreadable(source, error) from error
         if as_json:
@@ -131,12 +131,13 @@ def replay_the_log(
             raise typer.Exit(EXIT_FAILED)
 
 
-def verdict(source: Path, report: VerifyReport) -> list[Text | Table]:
+def verdict(source: Path, report: VerifyReport, *, keyed: bool = False) -> list[Text | Table]:
     """What a verification found, in words."""
     read = f"{report.lines} lines in {report.files} {'file' if report.files == 1 else 'files'}"
     if report.ok:
         head = f"intact up to line {report.head_seq} ({report.head_hash[:16]}…)"
-        return [marked(GOOD, (str(source), "bold"), f": {read}, chain {head}")]
+        signed = ", signed with the key" if keyed else ""
+        return [marked(GOOD, (str(source), "bold"), f": {read}, chain {head}{signed}")]
     findings = len(report.problems)
     table = Table.grid(padding=(0, 2))
     for problem in report.problems:
@@ -195,6 +196,13 @@ def _snapshot(file: Path) -> Snapshot:
         return Snapshot.from_json(file.read_bytes())
     except OSError as error:
         raise SnapshotError(f"the snapshot cannot be read: {error.strerror or error}", file=file) from error
+
+
+def _key() -> bytes | None:
+    from ..execution.credentials import load_audit_key
+
+    key = load_audit_key()
+    return None if key is None else key.encode()
 
 
 def _existing(path: Path | None) -> Path:

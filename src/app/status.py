@@ -162,7 +162,8 @@ def _ask_exchange(venue: Venue, settings: Settings, state: State) -> ExchangeBoo
     from ..core.request_weight import RequestWeightTracker
     from ..execution.binance.gateway import connect_gateway
     from ..execution.clock import SystemClock
-    from ..execution.settings_loader import load_credentials, resolve_urls
+    from ..execution.credentials import load_credentials
+    from ..execution.settings_loader import resolve_urls
 
     urls = resolve_urls(not venue.mainnet, venue.base_url, venue.stream_url)
     keys = load_credentials(None, None)
@@ -175,7 +176,7 @@ def _ask_exchange(venue: Venue, settings: Settings, state: State) -> ExchangeBoo
         settings,
         clock,
         tracker,
-        Redactor([keys.api_key, keys.api_secret]),
+        Redactor(keys.secrets()),
     )
     try:
         gateway.synchronise_clock()

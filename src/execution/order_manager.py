@@ -21,10 +21,11 @@ from ..core.snapshot import Snapshot
 from ..core.state import State
 from ..core.values import MarginType
 from .account_actions import AccountActions, CancelReport
+from .credentials import load_credentials
 from .driver import Notice
 from .queries import ManagerStatus, Position, manager_status, position_of
 from .session import Session, open_session
-from .settings_loader import load_credentials, load_settings, resolve_urls
+from .settings_loader import load_settings, resolve_urls
 from .ticket import Ticket
 
 if TYPE_CHECKING:

@@ -21,13 +21,14 @@ from .account_lock import AccountLock, AccountLockUnusable, fingerprint
 from .binance.gateway import BinanceGateway, connect_gateway
 from .binance.user_stream import BinanceUserStream
 from .clock import SystemClock
+from .credentials import Credentials
 from .driver import Driver, Notice
 from .errors import ExchangeError
 from .exchange_info import ExchangeInfoCache
 from .gates import Gates
 from .gathering import Gatherer
 from .recovery import begin, look_around, restore
-from .settings_loader import Credentials, Urls
+from .settings_loader import Urls
 from .settling import is_guarded, is_settled
 from .start_checks import PAUSE_FIRST_S, StartChecks
 from .stop_watch import StopWatch
@@ -90,7 +91,7 @@ def open_session(
             no position of ours is open also exchange errors, a log that cannot be written, `account_lock_unusable`.
     """
     clock = clock or SystemClock()
-    redactor = Redactor([credentials.api_key, credentials.api_secret])
+    redactor = Redactor(credentials.secrets())
     with ExitStack() as undo:
         lock = AccountLock(credentials.api_key, urls.rest, clock)
         undo.callback(lock.release)
@@ -108,6 +109,7 @@ def open_session(
             redactor=redactor,
             owner={"account": fingerprint(credentials.api_key, urls.rest)},
             checkpoint_state=lambda: states[0] if states else State(),
+            hmac_key=credentials.audit_key.encode() if credentials.audit_key else None,
         )
         opened = journal.open(must_write=False)
         undo.callback(journal.close)

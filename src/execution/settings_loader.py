@@ -1,40 +1,34 @@
-"""From the environment and `.env` to settings, credentials and addresses. Nothing is guessed: a value that cannot be
-meant is an error that names the variable, the value and what is allowed.
+"""From the environment and `.env` to settings and addresses (`credentials` reads the keys).
 
-The real environment wins over `.env` (in the working directory), and a variable that is set to nothing counts as not
-set.
+Nothing is guessed: a value that cannot be meant is an error that names the variable, the value and what is allowed.
+The real environment wins over `.env` (in the working directory), and a variable set to nothing counts as not set.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
 from dotenv import dotenv_values
 
-from ..core.redaction import SECRET_LENGTH_MIN
 from ..core.settings import Policy, Settings
 from ..core.values import ArmingMode, WorkingType
 from .errors import ConfigurationError
 from .venue import Urls, resolve
 
-API_KEY: Final = "BINANCE_API_KEY"
-API_SECRET: Final = "BINANCE_API_SECRET"  # noqa: S105 - the name of the variable
 ALLOW_MAINNET: Final = "BRACKETEER_ALLOW_MAINNET"
 
 __all__ = [
     "ALLOW_MAINNET",
-    "API_KEY",
-    "API_SECRET",
     "VARIABLES",
-    "Credentials",
     "SettingsError",
     "Urls",
-    "load_credentials",
+    "env_file",
+    "environment",
     "load_settings",
     "resolve_urls",
 ]
@@ -44,14 +38,6 @@ class SettingsError(ConfigurationError):
     """A setting cannot be used. The context has `variable`, `value` and `allowed`."""
 
     default_code = "setting_invalid"
-
-
-@dataclass(frozen=True, slots=True)
-class Credentials:
-    """An API key and its secret. Neither is ever part of a text made of this object."""
-
-    api_key: str = field(repr=False)
-    api_secret: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +66,7 @@ def load_settings(env: Mapping[str, str] | None = None, overrides: Mapping[str, 
             raise SettingsError(
                 f"there is no setting {name}", code="setting_unknown", variable=name, allowed=", ".join(VARIABLES)
             )
-    texts = {**_environment(env), **overrides}
+    texts = {**environment(env), **overrides}
     values = {
         variable.setting: _parsed(name, text, variable)
         for name, variable in VARIABLES.items()
@@ -90,39 +76,6 @@ def load_settings(env: Mapping[str, str] | None = None, overrides: Mapping[str, 
     settings = Settings(policy=policy, **values)
     _check_order(settings)
     return settings
-
-
-def load_credentials(
-    api_key: str | None = None, api_secret: str | None = None, env: Mapping[str, str] | None = None
-) -> Credentials:
-    """The key pair from the arguments, else from BINANCE_API_KEY and BINANCE_API_SECRET.
-
-    Raises:
-        SettingsError: `credentials_missing`, saying what to set; `credentials_malformed`, without showing them.
-    """
-    texts = {} if api_key and api_secret else _environment(env)
-    key = (api_key or texts.get(API_KEY, "")).strip()
-    secret = (api_secret or texts.get(API_SECRET, "")).strip()
-    missing = [name for name, value in ((API_KEY, key), (API_SECRET, secret)) if not value]
-    if missing:
-        raise SettingsError(
-            f"set {' and '.join(missing)} in the environment or in {_env_file()}, or pass api_key and api_secret;"
-            " testnet and mainnet have keys of their own, and `bracketeer sim` prints a pair for the simulator",
-            code="credentials_missing",
-            missing=", ".join(missing),
-        )
-    if min(len(key), len(secret)) < SECRET_LENGTH_MIN:
-        raise SettingsError(
-            f"{API_KEY} or {API_SECRET} is shorter than {SECRET_LENGTH_MIN} characters, so it is no key: copy it again",
-            code="credentials_malformed",
-        )
-    if not all(value.isascii() and value.isprintable() and " " not in value for value in (key, secret)):
-        # In an HTTP header they would fail late, in an error that quotes them.
-        raise SettingsError(
-            f"{API_KEY} or {API_SECRET} holds spaces or characters that no key has: copy them again",
-            code="credentials_malformed",
-        )
-    return Credentials(key, secret)
 
 
 def resolve_urls(
@@ -136,14 +89,19 @@ def resolve_urls(
     Raises:
         ConfigurationError: `mainnet_not_armed`, `url_invalid`, `venue_mixed`.
     """
-    armed = _environment(env).get(ALLOW_MAINNET, "").strip().lower() == "yes"
+    armed = environment(env).get(ALLOW_MAINNET, "").strip().lower() == "yes"
     return resolve(testnet=testnet, base_url=base_url, stream_url=stream_url, armed=armed)
 
 
-def _environment(env: Mapping[str, str] | None) -> Mapping[str, str]:
+def environment(env: Mapping[str, str] | None) -> Mapping[str, str]:
+    """The environment over `.env`, or what stands in for both.
+
+    Raises:
+        SettingsError: `env_file_unreadable`.
+    """
     if env is not None:
         return env
-    path = _env_file()
+    path = env_file()
     try:
         # `utf-8-sig`: an editor's byte order mark would otherwise become part of the first name.
         from_file = dotenv_values(path, encoding="utf-8-sig")
@@ -153,7 +111,8 @@ def _environment(env: Mapping[str, str] | None) -> Mapping[str, str]:
     return {**{name: value for name, value in from_file.items() if value is not None}, **os.environ}
 
 
-def _env_file() -> Path:
+def env_file() -> Path:
+    """Where `.env` is looked for."""
     return Path.cwd() / ".env"
 
 

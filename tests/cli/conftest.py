@@ -65,5 +65,6 @@ def cli(simulator: RunningSimulator, tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("BINANCE_API_KEY", KEY)
     monkeypatch.setenv("BINANCE_API_SECRET", SECRET)
-    monkeypatch.delenv("AUDIT_LOG_DIR", raising=False)
+    for name in ("AUDIT_LOG_DIR", "AUDIT_HMAC_KEY"):
+        monkeypatch.delenv(name, raising=False)
     return Cli(simulator, tmp_path)

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from bracketeer.core.audit_logger import AuditLogger
 from tests.cli.conftest import Cli
+from tests.support import canaries
 from tests.support.processes import ENTRY
 
 Lines = list[bytes]
@@ -149,3 +151,43 @@ def test_copied_file_verifies_alone(cli: Cli, tmp_path: Path) -> None:
     copy.parent.mkdir()
     shutil.copy(cli.audit_dir / copy.name, copy)
     assert cli("audit", "verify", str(copy)).exit_code == 0
+
+
+def test_keyed_log_is_proven_with_its_key(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With AUDIT_HMAC_KEY the log is signed, and verified and replayed with it; without it the chain still holds."""
+    monkeypatch.setenv("AUDIT_HMAC_KEY", canaries.AUDIT_KEY)
+    _log(cli)
+    verify, replay = ("audit", "verify", str(cli.audit_dir)), ("audit", "replay", str(cli.audit_dir))
+    assert "signed with the key" in cli(*verify).stdout
+    assert json.loads(cli(*verify, "--json").stdout)["keyed"] is True
+    assert cli(*replay).exit_code == 0
+    assert list(canaries.found_in_files(cli.audit_dir)) == []
+
+    monkeypatch.setenv("AUDIT_HMAC_KEY", f"not-{canaries.AUDIT_KEY}")
+    other = cli(*verify)
+    assert (other.exit_code, other.stdout.count("hmac_mismatch")) == (1, 2), "the checkpoint and the head"
+    assert "problem=hmac_mismatch" in cli(*replay).stderr
+
+    monkeypatch.setenv("AUDIT_HMAC_KEY", "short")
+    refused = cli(*verify)
+    assert (refused.exit_code, "audit_key_malformed" in refused.stderr, "short" in refused.stderr) == (1, True, False)
+
+    monkeypatch.delenv("AUDIT_HMAC_KEY")
+    unkeyed = cli(*verify)
+    assert (unkeyed.exit_code, "signed" in unkeyed.stdout) == (0, False)
+
+
+def test_log_rewritten_as_a_whole_shows_with_the_key(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody with the folder and the program, but not the key, writes another history with a whole chain."""
+    monkeypatch.setenv("AUDIT_HMAC_KEY", canaries.AUDIT_KEY)
+    file = _log(cli)
+    lines = [json.loads(line) for line in file.read_text().splitlines()]
+    for path in cli.audit_dir.iterdir():
+        path.unlink()
+    with AuditLogger(cli.audit_dir, now_us=lambda: 0) as forged:
+        for line in lines[1:]:
+            forged.append(line["record"], line["event_type"], fields={"data": "another history"})
+    forgery = cli("audit", "verify", str(cli.audit_dir))
+    assert (forgery.exit_code, "hmac_mismatch" in forgery.stdout) == (1, True)
+    monkeypatch.delenv("AUDIT_HMAC_KEY")
+    assert cli("audit", "verify", str(cli.audit_dir)).exit_code == 0, "the chain alone cannot tell"

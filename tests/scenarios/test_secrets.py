@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from bracketeer import BracketeerError, OrderExecutionManager, ReportStatus, Settings
+from bracketeer.core.audit_verify import verify
 from bracketeer.simulator.server import RunningSimulator, SimulatorConfig, start_in_thread
 from tests.support import canaries
 from tests.support.venue import BTC, FAST, desk
@@ -28,10 +29,11 @@ def guarded() -> Iterator[RunningSimulator]:
 
 
 def test_nothing_shows_a_secret_through_a_bad_day(
-    guarded: RunningSimulator, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    guarded: RunningSimulator, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Refusals, lost answers, time-outs, reconnects, every logger at DEBUG: texts, reprs and files are clean."""
     caplog.set_level(logging.DEBUG)
+    monkeypatch.setenv("AUDIT_HMAC_KEY", canaries.AUDIT_KEY)
     shown: list[str] = []
     with desk(guarded, tmp_path / "audit", read_timeout_ms=300) as at:
         session = at.manager._running()
@@ -52,7 +54,9 @@ def test_nothing_shows_a_secret_through_a_bad_day(
             shown.append(repr(thing))
             shown.append(str(thing))
         shown.append(repr(at.manager._credentials))
+        session.journal.log_event("note", "test", data={"text": f"a key: {canaries.AUDIT_KEY}"})
         at.close()
+    assert verify(tmp_path / "audit", hmac_key=canaries.AUDIT_KEY.encode()).ok
     text = "\n".join(shown) + caplog.text
     assert canaries.found_in_text(text) == []
     assert not SIGNATURE.search(text)

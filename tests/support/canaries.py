@@ -17,9 +17,10 @@ from bracketeer.simulator.streams import StreamHub
 
 KEY = "canaryKEYx4f1d9c2b7e6a5083canaryKEYx4f1d9c2b7e6a5083canaryKEYx01"
 SECRET = "canarySECRETx8b3e7f6a1d2c9504canarySECRETx8b3e7f6a1d2c9504canary"
+AUDIT_KEY = "canaryAUDITx2c7e9f4a6b1d8305canaryAUDITx2c7e9f4a"
 _LENGTH_MIN = 16  # shorter ones are names that tests chose, such as "demo-key"
 
-secrets: set[str] = {KEY, SECRET}
+secrets: set[str] = {KEY, SECRET, AUDIT_KEY}
 
 
 def learn(secret: str) -> None:

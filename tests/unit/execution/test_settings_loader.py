@@ -7,26 +7,29 @@ from typing import Any
 
 import pytest
 from dotenv import dotenv_values
-from rich.pretty import pretty_repr
 
 from bracketeer.core.settings import Policy, Settings
 from bracketeer.core.values import WorkingType
+from bracketeer.execution.credentials import (
+    API_KEY,
+    API_SECRET,
+    AUDIT_KEY,
+    load_audit_key,
+    load_credentials,
+)
 from bracketeer.execution.errors import ConfigurationError
 from bracketeer.execution.settings_loader import (
     ALLOW_MAINNET,
-    API_KEY,
-    API_SECRET,
     VARIABLES,
-    Credentials,
     SettingsError,
     Urls,
-    load_credentials,
     load_settings,
     resolve_urls,
 )
 
 ENV_EXAMPLE = Path(__file__).parents[3] / ".env.example"
 CANARY_KEY, CANARY_SECRET = "canary-key-5f2b", "canary-secret-9c1d"
+CANARY_AUDIT_KEY = "canary-audit-key-7e0a"
 ARMED = {ALLOW_MAINNET: "yes"}
 TESTNET = Urls(rest="https://demo-fapi.binance.com", stream="wss://demo-fstream.binance.com")
 MAINNET = Urls(rest="https://fapi.binance.com", stream="wss://fstream.binance.com")
@@ -36,7 +39,7 @@ MAINNET = Urls(rest="https://fapi.binance.com", stream="wss://fstream.binance.co
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty working directory, and an environment without any of our variables."""
     monkeypatch.chdir(tmp_path)
-    for name in (*VARIABLES, API_KEY, API_SECRET, ALLOW_MAINNET):
+    for name in (*VARIABLES, API_KEY, API_SECRET, AUDIT_KEY, ALLOW_MAINNET):
         monkeypatch.delenv(name, raising=False)
     return tmp_path
 
@@ -55,10 +58,11 @@ def test_every_setting_has_a_variable() -> None:
 def test_example_file_documents_every_variable_with_its_default() -> None:
     """`.env.example` names all that is read, explains each, and changes nothing when copied as it is."""
     example = {name: value or "" for name, value in dotenv_values(ENV_EXAMPLE).items()}
-    assert set(example) == {*VARIABLES, API_KEY, API_SECRET, ALLOW_MAINNET}
+    assert set(example) == {*VARIABLES, API_KEY, API_SECRET, AUDIT_KEY, ALLOW_MAINNET}
     assert load_settings(example) == Settings()
     with pytest.raises(SettingsError, match="BINANCE_API_KEY and BINANCE_API_SECRET"):
         load_credentials(env=example)
+    assert load_audit_key(example) is None
     with pytest.raises(ConfigurationError, match="mainnet_not_armed"):
         resolve_urls(testnet=False, env=example)
 
@@ -200,54 +204,6 @@ def test_home_folder_is_written_out(monkeypatch: pytest.MonkeyPatch) -> None:
     """No shell expands what stands in `.env`."""
     monkeypatch.setenv("HOME", "/home/trader")
     assert load_settings({"AUDIT_LOG_DIR": "~/audit"}).audit_log_dir == "/home/trader/audit"
-
-
-def test_credentials_come_from_arguments_then_environment_then_file(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The nearest source wins, for key and secret alike."""
-    (folder / ".env").write_text(f"{API_KEY}=file-key\n{API_SECRET}=file-secret\n")
-    assert load_credentials() == Credentials("file-key", "file-secret")
-    monkeypatch.setenv(API_KEY, " env-key-1\n")
-    monkeypatch.setenv(API_SECRET, "env-secret")
-    assert load_credentials() == Credentials("env-key-1", "env-secret")
-    assert load_credentials("own-key-1", "own-secret") == Credentials("own-key-1", "own-secret")
-    assert load_credentials(api_secret="own-secret") == Credentials("env-key-1", "own-secret")
-
-
-@pytest.mark.parametrize(
-    ("env", "named"),
-    [
-        ({}, "BINANCE_API_KEY and BINANCE_API_SECRET"),
-        ({API_KEY: CANARY_KEY, API_SECRET: " "}, "BINANCE_API_SECRET"),
-        ({API_SECRET: CANARY_SECRET}, "BINANCE_API_KEY"),
-    ],
-)
-def test_missing_keys_are_one_error_that_says_what_to_set(env: dict[str, str], named: str, folder: Path) -> None:
-    """All that is missing is named at once, and where to put it; what is there is not shown."""
-    with pytest.raises(SettingsError) as caught:
-        load_credentials(env=env)
-    assert caught.value.code == "credentials_missing"
-    assert caught.value.message.startswith(f"set {named} in the environment or in {folder / '.env'}")
-    assert "canary" not in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    "secret", [f"{CANARY_SECRET}\r\nX-Header: 1", f"{CANARY_SECRET} 2", f"{CANARY_SECRET}é", "short"]
-)
-def test_keys_that_cannot_be_keys_are_refused_unseen(secret: str) -> None:
-    """They would fail later, in an HTTP error that quotes them."""
-    with pytest.raises(SettingsError) as caught:
-        load_credentials(CANARY_KEY, secret)
-    assert caught.value.code == "credentials_malformed"
-    assert "canary" not in str(caught.value)
-
-
-def test_credentials_never_show_themselves() -> None:
-    """No text made of the object has the key or the secret, pretty printers included."""
-    credentials = load_credentials(CANARY_KEY, CANARY_SECRET)
-    for text in (repr(credentials), str(credentials), f"{credentials}", pretty_repr(credentials)):
-        assert "canary" not in text
 
 
 @pytest.mark.parametrize(
