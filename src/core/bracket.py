@@ -69,7 +69,9 @@ class Bracket(msgspec.Struct, frozen=True, kw_only=True):
     external_net: Decimal = ZERO  # what others traded on our position; + adds to it, - takes from it
     external_trades: tuple[int, ...] = ()
     disagree_since_ms: int | None = None  # our ledger and the exchange's position differ
-    disagreements: int = 0  # how often that was looked into without an explanation
+    disagreements: int = 0  # how often that was looked into without an explanation, the exchange saying the same
+    disagree_amount: Decimal | None = None  # what it said
+    trades_known_ms: int = 0  # as of then, it is known of every trade whose it was
 
     flat_since_ms: int | None = None
     asking: bool = False  # a symbol lookup is under way

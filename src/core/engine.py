@@ -128,7 +128,7 @@ def _watch(turn: Turn, bracket: Bracket) -> Bracket:
             else:
                 bracket = turn.wake(bracket, due)
     elif bracket.disagree_since_ms is not None:
-        bracket = turn.update(bracket, disagree_since_ms=None, disagreements=0)
+        bracket = turn.update(bracket, disagree_since_ms=None, disagreements=0, disagree_amount=None)
     policy = turn.state.policy
     interval = policy.poll_idle_interval_ms if turn.state.stream_up else policy.poll_interval_ms
     next_look = bracket.next_look_ms

@@ -13,6 +13,7 @@ from .client_ids import is_ours
 from .commands import CancelOrder
 from .events import Fill, OpenOrder, SymbolSnapshot, TradeRow
 from .order import AlgoOrder, Order, OrderChange, apply_algo, apply_order
+from .position import orders_of
 from .state import PositionView, position_key
 from .turn import Turn
 from .updates import foreign_trade
@@ -35,7 +36,8 @@ def reconcile(turn: Turn, snapshot: SymbolSnapshot) -> None:
                 if algo is not None:
                     _compare_algo(turn, algo, rows.get(client_id), snapshot)
         if snapshot.trades is not None:
-            _attribute_trades(turn, bracket, snapshot.trades, resting=frozenset(rows))
+            resting = frozenset(rows)
+            _attribute_trades(turn, bracket, snapshot.trades, resting=resting, asked_ms=snapshot.requested_at_ms)
     _cancel_orphans(turn, snapshot)
 
 
@@ -76,13 +78,17 @@ def _compare_algo(turn: Turn, algo: AlgoOrder, row: OpenOrder | None, snapshot: 
         turn.look_up(algo, "missing_from_snapshot")
 
 
-def _attribute_trades(turn: Turn, bracket: Bracket, trades: tuple[TradeRow, ...], *, resting: frozenset[str]) -> None:
+def _attribute_trades(
+    turn: Turn, bracket: Bracket, trades: tuple[TradeRow, ...], *, resting: frozenset[str], asked_ms: int
+) -> None:
     """Every fill on the position belongs to exactly one order of ours or to somebody else (failure mode 8).
 
     The client id of its order decides. Where nobody could say it, a fill is somebody else's only when no order of ours
     can be behind it: none whose fate is unknown, no leg that is missing from the open list and may have triggered.
     """
     ours, doubtful = _own_orders(turn, bracket, resting)
+    known = True
+    seen: dict[str, Decimal] = {}
     by_exchange_id = {order.exchange_order_id: order for order in ours.values() if order.exchange_order_id}
     for trade in sorted(trades, key=lambda row: row.trade_id):
         if trade.exchange_time_ms < bracket.trades_from_ms or trade.position_side is not bracket.position_side:
@@ -90,7 +96,11 @@ def _attribute_trades(turn: Turn, bracket: Bracket, trades: tuple[TradeRow, ...]
         order = by_exchange_id.get(trade.exchange_order_id) or ours.get(trade.client_order_id)
         if order is not None:
             by_exchange_id[trade.exchange_order_id] = _with_fill(turn, order, _fill(trade), trade)
-        elif trade.client_order_id or not doubtful:
+            own_id = order.intent.client_order_id
+            seen[own_id] = seen.get(own_id, ZERO) + trade.quantity
+        elif not (trade.client_order_id or not doubtful):
+            known = False
+        else:
             bracket = foreign_trade(
                 turn,
                 bracket,
@@ -99,6 +109,10 @@ def _attribute_trades(turn: Turn, bracket: Bracket, trades: tuple[TradeRow, ...]
                 fill=_fill(trade),
                 position_side=trade.position_side,
             )
+    # A list that lacks a trade of ours may lack others as well: it lags, or it is empty by mistake.
+    ledger = orders_of(turn.state, bracket)
+    if known and all(order.executed <= seen.get(order.intent.client_order_id, ZERO) for order in ledger):
+        turn.update(bracket, trades_known_ms=asked_ms)
 
 
 def _own_orders(turn: Turn, bracket: Bracket, resting: frozenset[str]) -> tuple[dict[str, Order], bool]:

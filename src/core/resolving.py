@@ -9,7 +9,8 @@ from __future__ import annotations
 from .bracket import Bracket
 from .denial import DenialCode
 from .order import ALGO_TRIGGERED, ORDER_WORKING, AlgoOrder, Order
-from .position import Agreement, agreement
+from .position import Agreement, agreement, expected_amount, orders_of
+from .state import position_key
 from .turn import Turn
 from .values import AlgoStatus, OrderStatus, Role
 
@@ -30,6 +31,9 @@ TAKE_PAUSE_MAX_MS = 30_000
 ABSENCES_NEEDED = 2
 MISSES_NEEDED = 2
 DISAGREEMENTS_TOLD = 4
+DISAGREEMENTS_BELIEVED = 6
+SETTLE_MS = 200
+"""A trade may be missing from an answer for so long after it happened: reads lag (§3.4)."""
 OTHERS_STOP = -4130
 
 
@@ -133,11 +137,12 @@ def order_not_found(turn: Turn, bracket: Bracket, order: Order, asked_at_ms: int
         return bracket
     pause = pace(max(0, tries.absences - ABSENCES_NEEDED))
     order = turn.update_order(order, absences=tries.absences + 1, next_at_ms=turn.now_ms + pause)
-    # An entry is given up only when the position agrees. An exit could only have reduced: should it have executed after
-    # all, its fills are found as trades, so a position that others change meanwhile does not keep it open for ever.
+    # An entry is given up only when the position agrees, or when it is known of every trade whose it was. An exit could
+    # only have reduced: should it have executed after all, its fills are found as trades.
     agreed = agreement(turn.state, bracket, since_ms=tries.dead_after_ms) is Agreement.AGREES
-    if order.tries.absences >= ABSENCES_NEEDED and (agreed or order.intent.role is not Role.ENTRY):
-        also = ", the position agrees" if agreed else ""
+    traced = bracket.trades_known_ms > tries.dead_after_ms + SETTLE_MS and order.executed == 0
+    if order.tries.absences >= ABSENCES_NEEDED and (agreed or traced or order.intent.role is not Role.ENTRY):
+        also = ", the position agrees" if agreed else ", none of the trades is its" if traced else ""
         turn.update_order(
             order,
             status=OrderStatus.REJECTED,
@@ -201,8 +206,15 @@ def pace(asked: int) -> int:
 
 
 def count_disagreement(turn: Turn, bracket: Bracket) -> Bracket:
-    """The exchange's position is looked into once more; what stays unexplained is a person's matter."""
-    count = bracket.disagreements + 1
+    """The exchange's position is looked into once more; what stays unexplained is a person's matter.
+
+    It says the same again and again, our orders have ended and every trade is accounted for: then something changed the
+    position that no trade since tells of (one just before the entry, an answer that lagged), and the exchange's word is
+    the truth. What differs is others'.
+    """
+    amount = turn.state.positions[position_key(bracket.symbol, bracket.position_side)].amount
+    count = bracket.disagreements + 1 if amount == bracket.disagree_amount else 1
+    bracket = turn.update(bracket, disagree_amount=amount)
     if count == DISAGREEMENTS_TOLD:
         turn.alert(
             "position_differs",
@@ -210,7 +222,19 @@ def count_disagreement(turn: Turn, bracket: Bracket) -> Bracket:
             "ours is guarded on, look at the account",
             bracket,
         )
+    if count >= DISAGREEMENTS_BELIEVED and _all_over(turn, bracket):
+        others = bracket.entry_side.sign * (amount - expected_amount(turn.state, bracket))
+        turn.announce("others_share", "what no trade explains is taken for others'", bracket, amount=str(others))
+        bracket = turn.update(bracket, external_net=bracket.external_net + others)
+        count = 0
     return turn.update(bracket, disagreements=count)
+
+
+def _all_over(turn: Turn, bracket: Bracket) -> bool:
+    """Whether every order of ours that could trade has ended, and it is known of every trade since whose it was."""
+    orders = orders_of(turn.state, bracket)
+    newest_ms = max((order.last_fill_known_ms for order in orders), default=0)
+    return all(order.closed for order in orders) and bracket.trades_known_ms > newest_ms
 
 
 def check_stream(turn: Turn, bracket: Bracket) -> tuple[Bracket, bool]:

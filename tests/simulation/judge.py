@@ -117,6 +117,9 @@ class Judge:
                 for one in self.legs.values():
                     one.asked_ms = self.now_ms
             return
+        if not client_id and lower.get("algoid", "").isdigit():
+            algo = self.exchange.account.algo_orders.get(int(lower["algoid"]))
+            client_id = "" if algo is None else algo.client_algo_id
         if sent.method == "DELETE" and not client_id.startswith(OURS):
             raise Broken(f"P4: {sent.method} {sent.path} of {client_id or 'a foreign order'}")
         is_closing = values.get("reduceOnly") == "true" or values.get("closePosition") == "true"

@@ -53,6 +53,8 @@ class Run:
         self.trace: list[str] | None = [] if traced else None
         self.scheduler = Scheduler(story.seed, preemption=story.preemption)
         self.exchange = Exchange(now_ms=lambda: self.scheduler.now_us // 1000, seed=story.seed)
+        for symbol in set(self.exchange.venue.instruments) - set(PRICES):  # nobody trades them here
+            del self.exchange.venue.instruments[symbol], self.exchange.venue.markets[symbol]
         self.wire = Wire(self.scheduler, self.exchange, story.seed)
         self.wire.weather = self._usual_weather()
         self.disk = Disk(folder, random.Random(f"{story.seed}/disk"))
@@ -163,6 +165,7 @@ class Run:
     def _tick(self) -> None:
         """The exchange's own time: what falls due, what other people do; and the judge looks."""
         self.exchange.tick()
+        self.listen_keys |= {active.key for active in self.exchange.venue.streams._keys.values()}
         self.judge.look()
         life = self.life
         if life is not None and life.failure is not None and life.process.is_dead is False:

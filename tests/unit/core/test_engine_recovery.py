@@ -350,3 +350,56 @@ def test_an_answer_does_not_make_old_stream_news_new_again() -> None:
     story.snapshot("0.4", (S0, P0))
     story.position("1", told_at_ms=story.now - 5)
     assert story.state.positions["BTCUSDT|BOTH"].amount == Decimal("0.4")
+
+
+def explained(story: Story, amount: str, resting: list[str]) -> None:
+    """Answer every question about the symbol: an amount, and trades of which each is accounted for."""
+    rows = [story.trade(E0, "1", Side.BUY, trade_id=story.order(E0).fills[0].trade_id)]
+
+    def answer(command: AnyCommand) -> None:
+        story.now += 20
+        if isinstance(command, LookUpSymbol):
+            story.snapshot(amount, resting, trades=tuple(rows))
+        elif isinstance(command, LookUpOrder):
+            story.algo_told(command.client_order_id, AlgoStatus.EXPIRED)
+
+    story.position(amount)
+    story.respond(story.now + 60_000, answer, since=len(story.log))
+
+
+def test_believes_the_exchange_when_it_says_the_same_and_every_trade_is_known() -> None:
+    """Somebody traded just before our entry: no trade since explains the position, and it is what it is."""
+    story = Story().protected()
+    explained(story, "3", [S0, P0])
+    assert story.alerts == ["position_differs"]
+    assert story.bracket.external_net == 2
+    assert story.bracket.disagree_since_ms is None
+    assert not story.all(CancelOrder), "ours is guarded on"
+
+
+def test_ends_when_the_exchange_goes_on_saying_flat_and_every_trade_is_known() -> None:
+    """The symbol is not blocked for ever by a difference that nobody can explain."""
+    story = Story().protected()
+    explained(story, "0", [])
+    assert ended(story) == "closed closed_by_others"
+
+
+def test_gives_a_lost_entry_up_when_none_of_the_trades_is_its() -> None:
+    """Somebody else's position stands in the way of "the position agrees"; their trades do not."""
+    story = Story()
+    story.signal()
+    story.unknown(E0)
+
+    def answer(command: AnyCommand) -> None:
+        story.now += 20
+        if isinstance(command, LookUpSymbol):
+            foreign = replace(
+                story.trade(E0, "1", Side.BUY, trade_id=77), exchange_order_id=4711, client_order_id="web_1"
+            )
+            story.snapshot("3", [], trades=(foreign,))
+        elif isinstance(command, LookUpOrder):
+            story.not_found(command.client_order_id)
+
+    story.respond(story.now + 20_000, answer, since=0)
+    assert [report.status for report in story.reports] == ["rejected"]
+    assert "entry_unresolved" not in story.alerts
