@@ -173,4 +173,7 @@ def read_anchor(log_dir: Path) -> Anchor | None:
         text = (log_dir / ANCHOR_NAME).read_bytes()
     except FileNotFoundError:
         return None
-    return msgspec.json.decode(text, type=Anchor) if text.strip() else None
+    try:
+        return msgspec.json.decode(text, type=Anchor) if text.strip() else None
+    except UnicodeDecodeError as error:
+        raise msgspec.DecodeError(str(error)) from error

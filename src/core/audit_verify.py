@@ -82,6 +82,7 @@ class _Verifier:
         self._key = hmac_key
         self._whole = whole
         self._anchor: Anchor | None = None
+        self._met = False  # the line that the anchor names was read
         self._file = ""
         self._number = 0
         self._started = whole  # one file alone is taken to continue whatever its first line says
@@ -124,6 +125,9 @@ class _Verifier:
         elif self._anchor.seq > self.head.seq:
             text = f"the log ends with line {self.head.seq}, but line {self._anchor.seq} was on disk"
             self._report("tail_missing", text, self.head.seq)
+        elif self._whole and not self._met and not self.problems:
+            self._file, self._number = ANCHOR_NAME, 1
+            self._report("head_mismatch", f"line {self._anchor.seq}, which the head anchor names, is not there", None)
 
     def _line(self, raw: bytes) -> None:
         self.lines += 1
@@ -137,8 +141,10 @@ class _Verifier:
         self._check_chain(line, real_hash)
         if self._number == 1:
             self._check_checkpoint(line)
-        if self._anchor and line.seq == self._anchor.seq and line.hash != self._anchor.hash:
-            self._report("head_mismatch", "this is not the line the head anchor names", line.seq)
+        if self._anchor and line.seq == self._anchor.seq:
+            self._met = True
+            if line.hash != self._anchor.hash:
+                self._report("head_mismatch", "this is not the line the head anchor names", line.seq)
         self.head, self._real_hash = ChainHead(line.seq, line.hash), real_hash
 
     def _check_chain(self, line: AuditLine, real_hash: str) -> None:
