@@ -149,8 +149,8 @@ def smallest_quantity(instrument: Instrument, price: Decimal) -> Decimal:
     rules = quantity_rules(instrument)
     quantity = quantity_from_notional(instrument, instrument.min_notional, price)
     if notional_of(quantity, price) < instrument.min_notional:
-        with localcontext(_EXACT):
-            quantity += rules.step
+        with localcontext(_EXACT):  # the grid counts from the minimum; zero is what buys nothing, not a point of it
+            quantity = quantity + rules.step if quantity else rules.minimum or rules.step
     return max(quantity, rules.minimum or rules.step)
 
 
