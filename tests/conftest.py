@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import canaries
+from tests.support import canaries, profiles
+
+profiles.load()  # before the test modules are read: they scale their examples by it
 
 
 def pytest_configure() -> None:

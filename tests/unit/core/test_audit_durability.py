@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bracketeer.core import audit_logger, audit_writer
 from bracketeer.core.audit_files import AnchorFile, read_anchor
 from bracketeer.core.audit_logger import verify
 from bracketeer.core.errors import AuditError, JournalError, JournalUnavailable
+from tests.support.profiles import examples
 from tests.unit.core.audit_kit import DAY_US, Clock, Disk, event_types, files_of, journal, numbers
 
 
@@ -299,7 +300,7 @@ steps = st.lists(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150, deadline=None)
+@examples(150)
 @given(steps)
 def test_any_faults_then_health_leaves_every_line_once(
     tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch, story: list[Any]

@@ -2,36 +2,10 @@
 
 from __future__ import annotations
 
-import re
-
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from bracketeer.core.client_ids import PREFIX, client_order_id, is_ours, role_of
 from bracketeer.core.values import Role
-
-EXCHANGE_RULE = re.compile(r"^[\.A-Z\:/a-z0-9_-]{1,36}\Z")  # binance-usdm.md §5.4
-signal_ids = st.text(st.characters(exclude_categories=["Cs"]))
-
-
-@given(signal_ids, st.sampled_from(Role), st.integers(0, 999_999))
-def test_ids_meet_the_exchange_rule_and_are_recognised(signal_id: str, role: Role, generation: int) -> None:
-    """Whatever the signal id is, the client id is taken by the exchange, is ours, and tells its role."""
-    identity = client_order_id(signal_id, role, generation)
-    assert EXCHANGE_RULE.match(identity)
-    assert is_ours(identity)
-    assert role_of(identity) is role
-
-
-@given(signal_ids, signal_ids, st.sampled_from(Role), st.sampled_from(Role), st.integers(0, 99), st.integers(0, 99))
-def test_different_intents_have_different_ids(
-    first: str, second: str, role: Role, other_role: Role, generation: int, other_generation: int
-) -> None:
-    """Two ids are equal only if signal, role and generation all are."""
-    same_intent = (first, role, generation) == (second, other_role, other_generation)
-    same_id = client_order_id(first, role, generation) == client_order_id(second, other_role, other_generation)
-    assert same_id == same_intent
 
 
 @pytest.mark.parametrize(

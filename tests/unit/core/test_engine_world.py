@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from decimal import Decimal
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bracketeer.core.commands import AnyCommand, CancelOrder, LookUpOrder, LookUpSymbol, RenewStream, SubmitOrder
 from bracketeer.core.events import Fill, TradeRow
 from bracketeer.core.intent import OrderIntent
 from bracketeer.core.values import AlgoStatus, OrderStatus, OrderType, Role, Side
+from tests.support.profiles import examples
 from tests.support.stories import PRICE, Story
 
 LATENCY_MS = 20
@@ -238,7 +239,7 @@ acts: st.SearchStrategy[Callable[[World], object]] = st.sampled_from([
 fates = st.lists(st.sampled_from(["ok", "ok", "ok", "lost", "late", "answer lost", "refused"]), max_size=40)
 
 
-@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@examples(250)
 @given(fates, st.lists(st.tuples(acts, st.sampled_from([30, 200, 700, 3000])), max_size=6))
 def test_comes_right_when_the_line_heals(
     bad_luck: list[str], story: list[tuple[Callable[[World], object], int]]
@@ -278,7 +279,7 @@ hands = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@examples(150)
 @given(fates, hands, st.booleans())
 def test_tells_ours_from_others(bad_luck: list[str], by_hand: list[tuple[str, int]], streaming: bool) -> None:
     """Somebody buys what our entry buys, while nobody knows what became of it: in the end our ledger is what our entry

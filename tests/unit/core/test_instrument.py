@@ -5,8 +5,6 @@ from __future__ import annotations
 from decimal import Decimal, localcontext
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from bracketeer.core.instrument import (
     Instrument,
@@ -16,17 +14,13 @@ from bracketeer.core.instrument import (
     UnknownSymbol,
     format_price,
     format_quantity,
-    is_on_step,
     is_on_tick,
     notional_of,
     quantity_from_notional,
     quantity_rules,
     round_price,
-    round_quantity,
     round_quantity_down,
-    smallest_quantity,
     stop_loss_price,
-    take_profit_price,
 )
 from bracketeer.core.values import OrderType, Side
 
@@ -46,95 +40,6 @@ def instrument(tick: str = "0.10", step: str = "0.001", **rules: str) -> Instrum
         quantity_precision=3,
         **(defaults | given_rules),
     )
-
-
-ticks = st.sampled_from(["0.0000001", "0.00000010", "0.0001000", "0.01", "0.10", "0.5", "1", "5", "10"])
-origins = st.sampled_from(["0", "556.80", "0.0000003", "7", "1000000.5"])
-prices = st.decimals(min_value=0, max_value=D("1e9"), allow_nan=False, places=12)
-directions = st.sampled_from(Rounding)
-
-
-@given(ticks, origins, prices, directions)
-def test_rounded_price_is_on_the_tick_on_its_side_within_one_tick(
-    tick: str, origin: str, price: Decimal, direction: Rounding
-) -> None:
-    """A rounded price is a multiple, moved in its direction only, by less than a tick; once is enough."""
-    rules = instrument(tick, min_price=origin)
-    rounded = round_price(rules, price, direction)
-    with localcontext(prec=100):
-        assert (rounded - D(origin)) % D(tick) == 0
-        moved = rounded - price if direction is Rounding.UP else price - rounded
-    assert 0 <= moved < D(tick)
-    assert is_on_tick(rules, rounded)
-    assert is_on_tick(rules, price) == (rounded == price)
-    assert round_price(rules, rounded, direction) == rounded
-
-
-@given(ticks, prices, directions)
-def test_formatted_price_has_no_exponent_and_loses_no_digit(tick: str, price: Decimal, direction: Rounding) -> None:
-    """The text of a price has digits and at most one point, and reads back as the same number."""
-    rules = instrument(tick)
-    rounded = round_price(rules, price, direction)
-    text = format_price(rules, rounded)
-    assert set(text) <= set("0123456789.")
-    assert D(text) == rounded
-
-
-@given(ticks, prices)
-def test_protective_prices_exit_earlier_never_later(tick: str, raw: Decimal) -> None:
-    """Rounding narrows a bracket: long stop up and target down, short stop down and target up."""
-    rules = instrument(tick)
-    assert stop_loss_price(rules, raw, Side.BUY) >= raw >= take_profit_price(rules, raw, Side.BUY)
-    assert stop_loss_price(rules, raw, Side.SELL) <= raw <= take_profit_price(rules, raw, Side.SELL)
-
-
-@given(
-    st.sampled_from(["0.0001", "0.001", "0.1", "1", "10"]),
-    st.sampled_from(["0", "0.001", "5"]),
-    st.decimals(min_value=0, max_value=D("1e7"), places=9),
-)
-def test_quantity_rounds_down_onto_the_step(step: str, minimum: str, quantity: Decimal) -> None:
-    """A quantity never grows, loses less than one step, and is never below zero."""
-    rules = instrument(step=step, min_quantity=minimum)
-    rounded = round_quantity_down(rules, quantity)
-    assert 0 <= quantity - rounded < D(step)
-    assert rounded == 0 or is_on_step(rules, rounded)
-    assert round_quantity_down(rules, rounded) == rounded
-    assert D(format_quantity(rules, round_quantity(rules, quantity, Rounding.UP))) >= quantity
-
-
-@given(
-    st.sampled_from(["0.0001", "0.001", "0.1", "1"]),
-    st.decimals(min_value="0.01", max_value=D("1e8"), places=6),
-    st.decimals(min_value="0.0000001", max_value=D("1e6"), places=7),
-)
-def test_quantity_of_a_notional_is_the_largest_affordable(step: str, notional: Decimal, price: Decimal) -> None:
-    """What a sum of money buys costs no more than the sum, and one step more would."""
-    rules = instrument(step=step)
-    quantity = quantity_from_notional(rules, notional, price)
-    assert quantity >= 0
-    assert is_on_step(rules, quantity)
-    with localcontext(prec=100):
-        assert quantity * price <= notional < (quantity + D(step)) * price
-
-
-@given(
-    st.sampled_from(["0", "0.001", "0.5"]),
-    st.sampled_from(["0", "5", "100"]),
-    st.decimals(min_value="0.0000001", max_value=D("1e6"), places=7),
-)
-def test_smallest_quantity_passes_both_minima_and_one_step_less_does_not(
-    minimum: str, min_notional: str, price: Decimal
-) -> None:
-    """The quantity we advise would be taken, and is the least one that would."""
-    rules = instrument(min_quantity=minimum, min_notional=min_notional)
-    quantity = smallest_quantity(rules, price)
-    assert quantity > 0
-    assert is_on_step(rules, quantity)
-    assert quantity >= D(minimum)
-    assert notional_of(quantity, price) >= D(min_notional)
-    less = quantity - rules.step_size
-    assert less <= 0 or less < D(minimum) or notional_of(less, price) < D(min_notional)
 
 
 @pytest.mark.parametrize(

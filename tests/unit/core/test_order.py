@@ -5,8 +5,6 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from bracketeer.core.events import Fill
@@ -141,68 +139,6 @@ def test_keeps_the_told_average_until_the_prints_explain_it() -> None:
     assert after.average == Decimal(60007)
     after, _ = apply_order(after, change(OrderStatus.FILLED, "1", fill=one_fill(2, "0.5", "60010")))
     assert after.average == Decimal(60005)
-
-
-quantities = st.decimals("0.001", "10", places=3)
-prints = st.lists(st.tuples(quantities, st.decimals("1", "100000", places=2)), min_size=1, max_size=6)
-
-
-@given(st.data(), prints)
-def test_comes_to_the_same_sums_when_prints_are_shuffled_and_repeated(
-    data: st.DataObject, parts: list[tuple[Decimal, Decimal]]
-) -> None:
-    """Executed quantity, set of fills, average and instants do not depend on order or repetition."""
-    total = sum((quantity for quantity, _ in parts), Decimal(0))
-    changes = []
-    done = Decimal(0)
-    for index, (quantity, price) in enumerate(parts):
-        done += quantity
-        status = OrderStatus.FILLED if done == total else OrderStatus.PARTIALLY_FILLED
-        fill = Fill(trade_id=index + 1, price=price, quantity=quantity)
-        changes.append(change(status, str(done), at_ms=NEWER + index, fill=fill))
-    extra = data.draw(st.lists(st.sampled_from(changes), max_size=6))
-    shuffled = data.draw(st.permutations(changes + extra))
-    current = order(OrderStatus.PENDING_NEW)
-    for item in shuffled:
-        current, verdict = apply_order(current, item)
-        assert verdict is not Verdict.ANOMALY
-    assert current.executed == total
-    assert {fill.trade_id for fill in current.fills} == set(range(1, len(parts) + 1))
-    assert len(current.fills) == len(parts)
-    assert current.average is not None
-    exact = sum((quantity * price for quantity, price in parts), Decimal(0)) / total
-    assert abs(current.average - exact) <= abs(exact) * Decimal("1e-20")
-    assert current.status is OrderStatus.FILLED
-    assert (current.first_fill_ms, current.last_fill_ms) == (NEWER, NEWER + len(parts) - 1)
-
-
-updates = st.builds(
-    OrderChange,
-    status=st.sampled_from(WIRE),
-    exchange_order_id=st.integers(0, 3),
-    executed=st.decimals(0, 10, places=3),
-    average=st.none() | st.decimals(1, 100, places=2),
-    fill=st.none() | st.builds(Fill, trade_id=st.integers(1, 4), price=quantities, quantity=quantities),
-    exchange_time_ms=st.integers(0, 2000),
-    at_ms=st.integers(0, 2000),
-    streamed=st.booleans(),
-)
-
-
-@given(st.sampled_from(list(OrderStatus)), st.lists(updates, max_size=12))
-def test_never_shrinks_whatever_is_told(start: OrderStatus, changes: list[OrderChange]) -> None:
-    """Quantities only grow, fills are kept, FILLED stays, and the last of the records is no surprise."""
-    current = order(start)
-    for item in changes:
-        after, verdict = apply_order(current, item)
-        assert after.executed >= current.executed
-        assert after.executed >= sum((fill.quantity for fill in after.fills), Decimal(0))
-        assert set(current.fills) <= set(after.fills)
-        assert current.status is not OrderStatus.FILLED or after.status is OrderStatus.FILLED
-        assert not (current.closed and not after.closed) or current.status is OrderStatus.REJECTED
-        assert after.updated_ms >= current.updated_ms
-        assert (verdict is Verdict.STALE) or after != current
-        current = after
 
 
 def test_average_of_a_part_is_not_the_average_of_the_whole() -> None:

@@ -4,8 +4,6 @@ import threading
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from bracketeer.core.request_weight import PoolStatus, RequestClass, RequestWeightTracker, ban_end_ms
 from bracketeer.core.usage_pools import counts, limits
@@ -256,28 +254,3 @@ def test_settings_that_make_no_sense_are_refused(clock: Clock, arguments: dict[s
     """A budget that holds nothing back, or warns too late, is a mistake."""
     with pytest.raises(ValueError, match=r"thresholds|limits"):
         RequestWeightTracker(now_ms=clock, **arguments)
-
-
-@given(
-    st.integers(1, 5000),
-    st.integers(0, 6000),
-    st.integers(0, 100),
-    st.integers(0, 50),
-    st.floats(0.01, 1),
-    st.floats(0.01, 1),
-)
-def test_who_is_admitted_is_ordered(limit: int, used: int, cost: int, orders: int, one: float, other: float) -> None:
-    """Whoever is less important never gets through where a more important one does not; nobody passes the limit."""
-    tracker = RequestWeightTracker(
-        now_ms=Clock(),
-        limits={"weight_1m": limit},
-        warning_threshold=min(one, other),
-        hard_threshold=max(one, other),
-    )
-    tracker.observe(weight(used))
-    verdicts = [tracker.admits(purpose, cost, orders).ok for purpose in (ENTRY, QUERY, EXIT, PROTECT)]
-    assert verdicts == sorted(verdicts)
-    if verdicts[0]:
-        assert used + cost <= limit * max(one, other) + 1e-6
-    if verdicts[2] and cost:
-        assert used + cost <= limit

@@ -11,8 +11,6 @@ import pytest
 import requests
 import urllib3
 from binance.error import ClientError, ServerError
-from hypothesis import given
-from hypothesis import strategies as st
 
 from bracketeer.core.errors import JournalUnavailable
 from bracketeer.core.retry import (
@@ -23,12 +21,6 @@ from bracketeer.core.retry import (
     retry_after_s,
     retry_with_backoff,
 )
-
-attempts = st.integers(1, 5000)
-delays = st.floats(0, 100)
-factors = st.floats(1, 10)
-caps = st.floats(0, 600)
-fractions = st.floats(0, 1)
 
 
 def client_error(status: int, code: int, header: dict[str, str] | None = None) -> Exception:
@@ -53,39 +45,6 @@ class Flaky:
 def test_plain_delays_double() -> None:
     """1, 2, 4, 8 seconds, and never more than the cap."""
     assert [backoff_delay(n) for n in range(1, 8)] == [1, 2, 4, 8, 16, 32, 60]
-
-
-@given(attempts, delays, factors, caps)
-def test_delays_grow_up_to_the_cap(attempt: int, initial: float, factor: float, cap: float) -> None:
-    """Without jitter each pause is at least the one before it, and at most the cap, however large the number."""
-
-    def delay(number: int) -> float:
-        return backoff_delay(number, initial_delay=initial, backoff_factor=factor, max_delay=cap)
-
-    assert 0 <= delay(attempt) <= delay(attempt + 1) <= cap
-
-
-@given(attempts, delays, factors, caps, fractions, fractions)
-def test_jitter_stays_within_its_fraction(
-    attempt: int, initial: float, factor: float, cap: float, jitter: float, unit: float
-) -> None:
-    """A pause differs from the plain one by at most the fraction, and never passes the cap."""
-    plain = backoff_delay(attempt, initial_delay=initial, backoff_factor=factor, max_delay=cap)
-    spread = backoff_delay(
-        attempt, initial_delay=initial, backoff_factor=factor, max_delay=cap, jitter=jitter, unit=unit
-    )
-    assert plain * (1 - jitter) - 1e-9 <= spread <= min(cap, plain * (1 + jitter) + 1e-9)
-
-
-@given(attempts, delays, caps, fractions, fractions, st.floats(0, 1e6))
-def test_retry_after_is_never_undercut(
-    attempt: int, initial: float, cap: float, jitter: float, unit: float, asked: float
-) -> None:
-    """Neither cap nor jitter shortens what the exchange asked for."""
-    assert (
-        backoff_delay(attempt, initial_delay=initial, max_delay=cap, jitter=jitter, unit=unit, retry_after=asked)
-        >= asked
-    )
 
 
 def http_error(status: int) -> Exception:

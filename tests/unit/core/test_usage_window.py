@@ -3,10 +3,11 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bracketeer.core.usage_window import UsageWindow
+from tests.support.profiles import examples
 
 MINUTE = 60_000
 START = 29_921_040 * MINUTE
@@ -144,7 +145,7 @@ moves = st.lists(
 )
 
 
-@settings(max_examples=500, deadline=None)
+@examples(500)
 @given(moves)
 def test_count_stays_between_certain_and_possible(story: list[tuple[str, int]]) -> None:
     """Requests are sent, arrive, are answered late, lost or never sent, in any order and over window ends.

@@ -3,13 +3,14 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bracketeer.simulator.accounts import DEFAULT_BALANCE, Account
 from bracketeer.simulator.ledger import history
 from bracketeer.simulator.liquidation import groups
 from bracketeer.simulator.margin import Margin, MarginBook
+from tests.support.profiles import examples
 from tests.unit.simulator.desk import Desk
 
 SYMBOLS = {"BTCUSDT": ("0.001", 60000, 1), "ETHUSDT": ("0.001", 3000, 2)}
@@ -113,7 +114,7 @@ def check_sums(account: Account, margins: MarginBook) -> None:
     assert margin.cross_wallet + margin.isolated_wallet == margin.wallet == account.wallet
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(steps=STEPS, mode=MODES)
 def test_money_is_conserved_and_risk_is_contained(steps: list[Step], mode: dict[str, object]) -> None:
     """After every step: the wallet is the sum of its income to the last digit, the margin summary that of its legs.
@@ -136,7 +137,7 @@ def test_money_is_conserved_and_risk_is_contained(steps: list[Step], mode: dict[
             assert account.wallet >= 0
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(
     trades=st.lists(st.tuples(st.sampled_from(sorted(SYMBOLS)), st.booleans(), st.integers(1, 40)), max_size=5),
     moves=st.lists(st.tuples(st.sampled_from(sorted(SYMBOLS)), st.integers(-60, 60)), max_size=6),
@@ -159,7 +160,7 @@ def test_an_isolated_loss_never_reaches_the_cross_wallet(
         assert account.wallet - account.isolated_wallets() >= before
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(
     is_buy=st.booleans(), size=st.integers(10, 150), leverage=st.sampled_from([20, 50, 125]), isolated=st.booleans(),
     other=st.integers(-20, 20),

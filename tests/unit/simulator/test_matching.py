@@ -3,12 +3,13 @@
 from decimal import Decimal
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bracketeer.simulator.accounts import Account
 from bracketeer.simulator.exchange import Exchange
 from bracketeer.simulator.orders import OrderTicket
+from tests.support.profiles import examples
 from tests.unit.simulator.desk import START_MS, Desk
 
 
@@ -132,7 +133,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(steps=STEPS)
 def test_wallet_changes_are_profit_minus_commission_to_the_last_digit(steps: list[tuple[str, int, int]]) -> None:
     """Whatever is traded, the wallet adds up, and a flat account has gained exactly its cash flow."""

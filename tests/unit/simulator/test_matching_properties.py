@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bracketeer.simulator.accounts import Account
@@ -15,6 +15,7 @@ from bracketeer.simulator.markets import is_better
 from bracketeer.simulator.messages import TradeHint
 from bracketeer.simulator.modifying import Change, modify
 from bracketeer.simulator.orders import Order, OrderTicket, Status
+from tests.support.profiles import examples
 from tests.unit.simulator.desk import KEY, SECRET, START_MS, Desk
 
 SYMBOL = "BTCUSDT"
@@ -105,7 +106,7 @@ class Story:
         return [order for account in self.accounts for order in account.orders.by_id.values()]
 
 
-LAWS = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+LAWS = examples(60)
 
 
 @LAWS
@@ -243,7 +244,7 @@ def _log(script: list[Act]) -> list[str]:
     return desk.raw_events
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@examples(30)
 @given(script=SCRIPTS)
 @example(
     script=[Act("limit", 0, "BUY", 500, 5, "GTC", "EXPIRE_MAKER", False, 0)]
