@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .bracket import Bracket
-from .guarding import end_naked_time
+from .guarding import count_late_gap, end_naked_time
 from .order import ALGO_TRIGGERED, AlgoOrder
 from .position import Agreement, agreement, executed_in
 from .reporting import end_bracket
@@ -35,7 +35,7 @@ def clear(turn: Turn, bracket: Bracket) -> Bracket | None:
                 busy = busy or working
     if busy or bracket.asking:
         return bracket
-    end_bracket(turn, bracket)
+    end_bracket(turn, count_late_gap(turn, bracket))
     return None
 
 

@@ -130,6 +130,18 @@ def keep_naked_time(turn: Turn, bracket: Bracket) -> Bracket:
     return turn.update(bracket, naked_since_ms=min(ended, turn.now_ms), naked_known_ms=turn.now_ms)
 
 
+def count_late_gap(turn: Turn, bracket: Bracket) -> Bracket:
+    """Flat, and every order's end is known: a stop that was gone before the position was left it bare in between."""
+    stop = _newest(turn, bracket, Role.STOP_LOSS)
+    if stop is None or stop.live_since_ms is None or stop.ended_ms is None:
+        return bracket
+    fired = turn.state.orders.get(stop.intent.client_order_id)
+    closed = max((order.last_fill_ms for order in orders_of(turn.state, bracket)), default=0)
+    if (fired is not None and fired.executed > 0) or closed <= stop.ended_ms:
+        return bracket
+    return turn.update(bracket, **gap_ended(bracket, stop.ended_ms, closed))
+
+
 def end_naked_time(turn: Turn, bracket: Bracket) -> Bracket:
     """Flat: a position that was still bare was so until the last fill that closed it."""
     since = bracket.naked_since_ms

@@ -119,3 +119,30 @@ def test_a_position_that_never_had_its_stop_was_bare_to_its_end(take_profit: str
     story.snapshot("0")
     (ended,) = _facts(story, "ended")
     assert (ended["naked_first_ms"], ended["naked_later_ms"]) == (25, 0)
+
+
+def test_a_gap_learned_of_after_the_end_counts_too() -> None:
+    """A person cancels the stop unseen and the target closes the position: bare from the one to the other."""
+    story = Story().protected()
+    gone = story.now
+    story.now += 700
+    story.trigger(P0)
+    story.position("0")
+    story.now += 10
+    story.algo_told(S0, AlgoStatus.CANCELED, told_at_ms=gone)
+    story.run_until(story.now + 1000)
+    (ended,) = _facts(story, "ended")
+    assert (ended["naked_first_ms"], ended["naked_later_ms"]) == (0, 700)
+
+
+def test_a_stop_that_goes_with_its_position_leaves_no_gap() -> None:
+    """The exchange expires it when the position is gone; a moment later is no gap, nor is the stop's own fill."""
+    for closed_by in (P0, S0):
+        story = Story().protected()
+        story.trigger(closed_by)
+        story.position("0")
+        story.now += 5
+        story.algo_told(S0 if closed_by == P0 else P0, AlgoStatus.EXPIRED)
+        story.run_until(story.now + 1000)
+        (ended,) = _facts(story, "ended")
+        assert ended["naked_worst_ms"] == 0
