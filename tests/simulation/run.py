@@ -302,11 +302,12 @@ class Run:
         self.faults["outage" if now.is_out else "lossy network"] += 1
         if now.is_out:
             self.wire.cut()
+            self.judge.able_ms = max(self.judge.able_ms, self.judge.now_ms + lasts_ms)
         self.scheduler.call_in(lasts_ms * 1000, self._do_calm)
 
     def _do_calm(self) -> None:
         if self.wire.weather.is_out:
-            self.judge.able_ms = max(self.judge.able_ms, self.judge.now_ms)
+            self.judge.able_ms = self.judge.now_ms
         self.wire.weather = self._usual_weather()
 
     def _do_hand(self, symbol: str, how: str) -> None:

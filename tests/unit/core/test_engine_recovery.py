@@ -360,8 +360,6 @@ def explained(story: Story, amount: str, resting: list[str]) -> None:
         story.now += 20
         if isinstance(command, LookUpSymbol):
             story.snapshot(amount, resting, trades=tuple(rows))
-        elif isinstance(command, LookUpOrder):
-            story.algo_told(command.client_order_id, AlgoStatus.EXPIRED)
 
     story.position(amount)
     story.respond(story.now + 60_000, answer, since=len(story.log))
@@ -377,11 +375,12 @@ def test_believes_the_exchange_when_it_says_the_same_and_every_trade_is_known() 
     assert not story.all(CancelOrder), "ours is guarded on"
 
 
-def test_ends_when_the_exchange_goes_on_saying_flat_and_every_trade_is_known() -> None:
+def test_clears_up_when_the_exchange_goes_on_saying_flat_and_every_trade_is_known() -> None:
     """The symbol is not blocked for ever by a difference that nobody can explain."""
     story = Story().protected()
-    explained(story, "0", [])
-    assert ended(story) == "closed closed_by_others"
+    explained(story, "0", [S0, P0])
+    assert story.bracket.external_net == -1
+    assert {command.client_order_id for command in story.all(CancelOrder)} == {S0, P0}
 
 
 def test_gives_a_lost_entry_up_when_none_of_the_trades_is_its() -> None:
