@@ -69,6 +69,7 @@ class Judge:
         self.wanted: dict[tuple[str, Decimal], str] = {}  # what entry signals asked for
         self.executed: Counter[tuple[str, Decimal]] = Counter()
         self.able_ms = 0  # since when the manager runs and can reach the exchange; far off while not
+        self.silent_ms = 0  # until when it may not ask
         self.expects_limits = False
         self.worst_naked_ms = 0
         self.worst_known_ms = 0
@@ -138,6 +139,9 @@ class Judge:
         answer = sent.answer
         assert answer is not None
         self.statuses[answer.status] += 1
+        if answer.status in (418, 429):  # a polite manager asks nothing until then; protection may go on
+            wait_ms = 1000 * int(answer.headers.get("retry-after", "60"))
+            self.silent_ms = max(self.silent_ms, self.now_ms + wait_ms)
         if answer.status in (418, 429) and not self.expects_limits:
             raise Broken(f"P6: {sent.method} {sent.path} was answered {answer.status}: {answer.body[:200]!r}")
 
@@ -239,7 +243,7 @@ class Judge:
         if now - able <= bound:
             return
         if leg.known_ms is None:
-            is_kept = now - max(leg.asked_ms, able) <= QUESTION_MS + self.round_trip_ms
+            is_kept = now - max(leg.asked_ms, able, self.silent_ms) <= QUESTION_MS + self.round_trip_ms
         else:
             is_closing = leg.closing_ms >= leg.naked_ms and now - leg.closing_ms <= ATTEMPT_MS + self.round_trip_ms
             is_kept = is_closing or since_known <= bound

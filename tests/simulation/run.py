@@ -306,8 +306,6 @@ class Run:
         self.scheduler.call_in(lasts_ms * 1000, self._do_calm)
 
     def _do_calm(self) -> None:
-        if self.wire.weather.is_out:
-            self.judge.able_ms = self.judge.now_ms
         self.wire.weather = self._usual_weather()
 
     def _do_hand(self, symbol: str, how: str) -> None:
