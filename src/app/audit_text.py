@@ -142,6 +142,10 @@ def _snapshot(p: Payload) -> str:
     return f"asked the exchange: {amounts}, {len(p.get('orders', ()))} orders rest"
 
 
+def _claimed(p: Payload) -> str:
+    return f"{p['amount']} taken over, opened elsewhere at {p['entry_price']}, market {p['reference_price']}"
+
+
 def _report(p: Payload) -> str:
     report = p["report"]
     reason = report.get("reason")
@@ -179,6 +183,7 @@ _WORDS: Final[dict[str, Callable[[Payload], str]]] = {
     "order_not_found": lambda p: f"the exchange does not know the {_role(p['client_order_id'])} (yet)",
     "position_updated": _position,
     "symbol_snapshot": _snapshot,
+    "position_claimed": _claimed,
     "stream_connected": lambda _: "user data stream open",
     "stream_lost": lambda p: f"user data stream lost: {p['reason']}",
     "timer_fired": lambda _: "a wake-up came due",

@@ -39,6 +39,8 @@ def report_lines(report: ExecutionReport) -> list[Text | Table]:
         head.append(f" {side_word(report.entry.side)}")
         if report.entry.executed_quantity:
             head.append(f" {amount(report.entry.executed_quantity)}")
+    if report.claimed:
+        head.append("  claimed, opened elsewhere")
     if report.signal_id:
         head.append(f"  signal {report.signal_id}", style="dim")
     lines: list[Text | Table] = [head]

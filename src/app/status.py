@@ -246,7 +246,7 @@ def _in_words(document: StatusDocument) -> Iterator[Text | Table]:
 def _brackets(brackets: tuple[BracketView, ...]) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
     for name in ("symbol", "side", "open", "entry", "stop loss", "take profit", "naked now", "worst", "signal"):
-        table.add_column(name)
+        table.add_column(name, no_wrap=name != "signal")
     for bracket in brackets:
         table.add_row(
             bracket.symbol,
@@ -257,9 +257,14 @@ def _brackets(brackets: tuple[BracketView, ...]) -> Table:
             leg_words(bracket.take_profit, bracket.take_profit_status),
             Text(f"{bracket.naked_now_ms} ms", "bold red") if bracket.naked_now_ms else "0 ms",
             f"{bracket.naked_worst_ms} ms",
-            Text(bracket.signal_id + (f"  closing: {bracket.closing}" if bracket.closing else ""), "dim"),
+            Text(_remarks(bracket), "dim"),
         )
     return table
+
+
+def _remarks(bracket: BracketView) -> str:
+    claimed = "  claimed" if bracket.claimed else ""
+    return bracket.signal_id + claimed + (f"  closing: {bracket.closing}" if bracket.closing else "")
 
 
 def leg_words(price: object, status: str) -> Text:

@@ -54,6 +54,7 @@ class Bracket(msgspec.Struct, frozen=True, kw_only=True):
     received_at_ms: int
     expires_ms: int | None = None  # the signal is not worth following after this
     flat_asked_ms: int | None = None  # the symbol was found flat by a question asked then, before the signal
+    claimed_from_ms: int | None = None  # taken over from others: what is traded from here on is not in its quantity
     ids: dict[Role, tuple[str, ...]] = msgspec.field(default_factory=dict)  # client ids by role, oldest first
 
     closing: CloseReason | None = None
@@ -91,8 +92,15 @@ class Bracket(msgspec.Struct, frozen=True, kw_only=True):
         return max(self.naked_first_ms or 0, self.naked_later_ms)
 
     @property
+    def claimed(self) -> bool:
+        """Whether others opened the position, and the operator claims it."""
+        return self.claimed_from_ms is not None
+
+    @property
     def trades_from_ms(self) -> int:
         """Trades of others from here on change the position of this bracket."""
+        if self.claimed_from_ms is not None:
+            return self.claimed_from_ms
         return self.received_at_ms if self.flat_asked_ms is None else self.flat_asked_ms
 
     def current(self, role: Role) -> str | None:

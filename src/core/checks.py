@@ -30,7 +30,7 @@ from .settings import Policy
 from .signal import Signal
 from .values import PositionSide, Side, WorkingType, exact, plain
 
-__all__ = ["CheckedEntry", "check_entry", "check_form"]
+__all__ = ["CheckedEntry", "check_entry", "check_form", "check_price_range"]
 
 
 class CheckedEntry(msgspec.Struct, frozen=True, kw_only=True):
@@ -178,14 +178,15 @@ def _check_prices(entry: CheckedEntry, instrument: Instrument) -> Denied | None:
     is_long = entry.side is Side.BUY
     stop, take = entry.stop_loss, entry.take_profit
     return (
-        _check_range("stop_loss", stop, instrument)
-        or _check_range("take_profit", take, instrument)
+        check_price_range("stop_loss", stop, instrument)
+        or check_price_range("take_profit", take, instrument)
         or _check_side(DenialCode.STOP_LOSS_WRONG_SIDE, "stop_loss", stop, entry, above=not is_long)
         or _check_side(DenialCode.TAKE_PROFIT_WRONG_SIDE, "take_profit", take, entry, above=is_long)
     )
 
 
-def _check_range(field: str, price: Decimal | None, instrument: Instrument) -> Denied | None:
+def check_price_range(field: str, price: Decimal | None, instrument: Instrument) -> Denied | None:
+    """Whether a price (quote currency) is one in which the symbol may trade."""
     if price is None or (price > 0 and instrument.min_price <= price <= (instrument.max_price or price)):
         return None
     highest = plain(instrument.max_price) if instrument.max_price else "any height"

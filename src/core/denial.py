@@ -206,8 +206,8 @@ _DESCRIPTIONS = {
     ),
     DenialCode.EXTERNAL_POSITION: (
         "The symbol has a position that was not opened here (by hand, or by another program). It is never"
-        " touched, and in one-way mode an entry would mix with it. Close it where it was opened, or trade"
-        " another symbol."
+        " touched, and in one-way mode an entry would mix with it. Close it where it was opened, trade another"
+        " symbol, or have such positions taken over with EXTERNAL_POSITION_CLAIMS."
     ),
     DenialCode.SYMBOL_BUSY: (
         "An earlier order on the symbol has an outcome that is still being found out, or its bracket is being"

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from . import updates
 from .bracket import Bracket
+from .claiming import claim
 from .clearing import clear
 from .closing import close
 from .commands import AnyCommand, Conclude, RenewStream
@@ -30,6 +31,7 @@ from .events import (
     OrderAcknowledged,
     OrderNotFound,
     OrderUpdated,
+    PositionClaimed,
     PositionUpdated,
     SignalReceived,
     StreamConnected,
@@ -250,6 +252,7 @@ _HANDLERS: dict[type, Callable[[Turn, Any], None]] = {
     LookUpFailed: _look_up_failed,
     PositionUpdated: updates.position_updated,
     SymbolSnapshot: reconcile,
+    PositionClaimed: claim,
     StreamConnected: _stream_connected,
     StreamLost: _stream_lost,
     TimerFired: _nothing,

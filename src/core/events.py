@@ -225,6 +225,24 @@ class SymbolSnapshot(Event, frozen=True, kw_only=True, tag="symbol_snapshot"):
     trades: tuple[TradeRow, ...] | None = None  # None = not asked
 
 
+class PositionClaimed(Event, frozen=True, kw_only=True, tag="position_claimed"):
+    """A position that nothing of ours explains, on a symbol that the operator claims.
+
+    `amount` (signed, base asset), `entry_price` and `updated_at_ms` (when it changed last, exchange time) are the
+    exchange's answer to a question asked at `asked_at_ms`; the reference price is the one our stops watch.
+    """
+
+    signal_id: str  # the bracket's name: a claim has no signal
+    symbol: str
+    position_side: PositionSide = PositionSide.BOTH
+    amount: Decimal
+    entry_price: Decimal = ZERO
+    updated_at_ms: int
+    asked_at_ms: int
+    reference_price: Decimal
+    instrument: Instrument
+
+
 class StreamConnected(Event, frozen=True, kw_only=True, tag="stream_connected"):
     """The user data stream is open. What happened before is lost to it: every active symbol is looked up."""
 
@@ -254,6 +272,7 @@ AnyEvent = (
     | LookUpFailed
     | PositionUpdated
     | SymbolSnapshot
+    | PositionClaimed
     | StreamConnected
     | StreamLost
     | TimerFired

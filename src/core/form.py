@@ -34,7 +34,7 @@ def _check_names(signal: Signal) -> Denied | None:
             signal_id=signal_id,
             length=len(signal_id),
         )
-    if not (1 <= len(symbol) <= SYMBOL_LENGTH_MAX and all(map(_is_symbol_character, symbol))):
+    if not is_symbol(symbol):
         upper = symbol.strip().upper()
         hint = f": did you mean {shown(upper)}?" if upper != symbol else "."
         return denied(
@@ -51,6 +51,11 @@ def _check_names(signal: Signal) -> Denied | None:
             position_side=signal.position_side,
         )
     return None
+
+
+def is_symbol(text: str) -> bool:
+    """Whether this can be one of the exchange's symbols."""
+    return 1 <= len(text) <= SYMBOL_LENGTH_MAX and all(map(_is_symbol_character, text))
 
 
 def _is_symbol_character(character: str) -> bool:

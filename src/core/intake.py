@@ -123,19 +123,10 @@ def _enter(turn: Turn, event: SignalReceived) -> None:
     bracket, intent = plan_bracket(checked, context.instrument, turn.state.policy, now_ms=turn.now_ms)
     # Somebody may trade between the question for the position and now; what our last bracket did then is not theirs.
     asked_ms = turn.now_ms if context.asked_at_ms is None else context.asked_at_ms
-    flat_asked_ms = max(asked_ms, _last_end_ms(turn, signal.symbol))
+    flat_asked_ms = max(asked_ms, turn.state.last_end_ms(signal.symbol))
     bracket = turn.update(bracket, flat_asked_ms=flat_asked_ms, expires_ms=expires_at_ms(signal, turn.state.policy))
     turn.state.remember(signal.signal_id, SignalRecord(symbol=signal.symbol))
     turn.submit(bracket, intent)
-
-
-def _last_end_ms(turn: Turn, symbol: str) -> int:
-    """When the newest bracket of a symbol ended, as far as that is remembered."""
-    for record in reversed(turn.state.signals.values()):
-        timings = record.report.timings if record.ended and record.symbol == symbol and record.report else None
-        if timings is not None and timings.concluded_at_ms is not None:
-            return timings.concluded_at_ms
-    return 0
 
 
 def _close(turn: Turn, event: SignalReceived) -> None:

@@ -36,6 +36,7 @@ from .events import (
     OrderAcknowledged,
     OrderNotFound,
     OrderUpdated,
+    PositionClaimed,
     PositionUpdated,
     SignalReceived,
     StreamConnected,
@@ -67,6 +68,7 @@ _EVENT_LINES: dict[type, tuple[str, str]] = {
     LookUpFailed: ("api_error", "error"),
     PositionUpdated: ("position_update", "response"),
     SymbolSnapshot: ("symbol_snapshot", "response"),
+    PositionClaimed: ("position_claimed", "data"),
     StreamConnected: ("stream_connected", "data"),
     StreamLost: ("stream_lost", "data"),
     TimerFired: ("timer", "data"),
@@ -108,7 +110,7 @@ def event_line(state: State, event: AnyEvent) -> JournalLine:
         symbol, signal_id = event.signal.symbol, event.signal.signal_id
     else:
         symbol = getattr(event, "symbol", "") or (intent.symbol if intent else "")
-        signal_id = intent.signal_id if intent else ""
+        signal_id = intent.signal_id if intent else getattr(event, "signal_id", "")
     return JournalLine("event", event_type, _tag(event), symbol or None, signal_id or None, client_id, {payload: event})
 
 

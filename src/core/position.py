@@ -41,9 +41,11 @@ def executed_out(state: State, bracket: Bracket) -> Decimal:
 
 
 def open_quantity(state: State, bracket: Bracket) -> Decimal:
-    """What is still open of this bracket, never negative."""
+    """What is still open of this bracket, never negative. What others add is theirs, but to a position that was theirs:
+    who claims one claims all of it."""
     ours = executed_in(state, bracket) - executed_out(state, bracket)
-    return max(ZERO, ours + min(ZERO, bracket.external_net))
+    others = bracket.external_net if bracket.claimed else min(ZERO, bracket.external_net)
+    return max(ZERO, ours + others)
 
 
 def expected_amount(state: State, bracket: Bracket) -> Decimal:

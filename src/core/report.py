@@ -78,6 +78,7 @@ class ExecutionReport(msgspec.Struct, frozen=True, kw_only=True):
     stop_loss: OrderReport | None = None
     exit: OrderReport | None = None
     timings: Timings | None = None
+    claimed: bool = False  # the position was opened by others and taken over; `entry` was no order of ours
 
     def to_json(self) -> str:
         """The report as one JSON object; numbers are strings."""

@@ -187,6 +187,7 @@ def build_report(turn: Turn, bracket: Bracket, status: ReportStatus, reason: Rea
         take_profit=_leg_report(turn, bracket, Role.TAKE_PROFIT),
         stop_loss=_leg_report(turn, bracket, Role.STOP_LOSS),
         exit=_order_report(closers[-1]) if closers else None,
+        claimed=bracket.claimed,
         timings=Timings(
             received_at_ms=bracket.received_at_ms,
             entry_sent_at_ms=entry.tries.sent_at_ms or None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Literal
 
 import msgspec
@@ -27,6 +28,20 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     poll_interval_ms: int = 1000  # how often a symbol is looked up while the stream is down or silent
     poll_idle_interval_ms: int = 30_000  # how often it is looked up anyway
     signal_ttl_ms: int | None = None  # for signals that carry a timestamp but no ttl of their own
+    external_position_claims: tuple[str, ...] = ()  # symbols whose positions are taken over, whoever opened them
+    claim_stop_distance_pct: Decimal | None = None  # where their stop goes, in percent of the price
+
+    def __post_init__(self) -> None:
+        """A claimed position without a stop would be no claim.
+
+        Raises:
+            ValueError: `external_position_claims` without `claim_stop_distance_pct`, or that is not in (0, 100).
+        """
+        distance = self.claim_stop_distance_pct
+        if distance is not None and not 0 < distance < 100:
+            raise ValueError("claim_stop_distance_pct must be above 0 and below 100")
+        if distance is None and self.external_position_claims:
+            raise ValueError("external_position_claims need claim_stop_distance_pct")
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):

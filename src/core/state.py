@@ -68,6 +68,14 @@ class State(msgspec.Struct, kw_only=True):
         """When the engine wants a `TimerFired`, on the exchange's clock."""
         return min((b.wake_ms for b in self.brackets.values() if b.wake_ms is not None), default=None)
 
+    def last_end_ms(self, symbol: str) -> int:
+        """When the newest bracket of a symbol ended, as far as that is remembered; 0 where it is not."""
+        for record in reversed(self.signals.values()):
+            timings = record.report.timings if record.ended and record.symbol == symbol and record.report else None
+            if timings is not None and timings.concluded_at_ms is not None:
+                return timings.concluded_at_ms
+        return 0
+
     def remember(self, signal_id: str, record: SignalRecord) -> None:
         """Keep what became of a signal, forgetting the oldest ended ones beyond the bounds."""
         self.signals.pop(signal_id, None)

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, Protocol
 
+import msgspec
+
 from ..core.commands import LookUpOrder, LookUpSymbol
 from ..core.events import (
     AlgoAcknowledged,
@@ -28,6 +30,16 @@ from ..core.instrument import Instrument
 from ..core.intent import OrderIntent
 from ..core.values import MarginType, PositionSide, WorkingType
 from .ticket import Ticket
+
+
+class HeldPosition(msgspec.Struct, frozen=True, kw_only=True):
+    """A position that is not zero: signed, in the base asset; when it changed last is on the exchange's clock."""
+
+    symbol: str
+    position_side: PositionSide
+    amount: Decimal
+    entry_price: Decimal
+    updated_at_ms: int
 
 
 class Clock(Protocol):
@@ -85,6 +97,10 @@ class Gateway(Protocol):
 
     def position_amounts(self, symbol: str | None = None) -> dict[tuple[str, PositionSide], Decimal]:
         """Signed position amounts that are not zero."""
+        ...
+
+    def held_positions(self) -> list[HeldPosition]:
+        """All positions of the account."""
         ...
 
     def open_orders(self, symbol: str | None = None) -> list[dict[str, Any]]:

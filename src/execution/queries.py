@@ -48,6 +48,7 @@ class BracketView(msgspec.Struct, frozen=True, kw_only=True):
     naked_first_ms: int | None
     naked_later_ms: int
     naked_worst_ms: int
+    claimed: bool = False
 
 
 class NakedSummary(msgspec.Struct, frozen=True, kw_only=True):
@@ -164,6 +165,7 @@ def _view(state: State, bracket: Bracket, now_ms: int) -> BracketView:
         naked_first_ms=naked.first_ms,
         naked_later_ms=naked.later_ms,
         naked_worst_ms=naked.worst_ms,
+        claimed=bracket.claimed,
     )
 
 

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..core.audit_logger import AuditLogger
+from ..core.claiming import LAG_MS
 from ..core.denial import DenialCode
 from ..core.errors import BracketeerError
+from ..core.events import AnyEvent
 from ..core.instrument import Instrument, PriceFormatter, UnknownSymbol
 from ..core.journal import RUN_ENDED
 from ..core.redaction import Redactor
@@ -20,6 +22,7 @@ from .account_actions import AccountActions
 from .account_lock import AccountLock, AccountLockUnusable, fingerprint
 from .binance.gateway import BinanceGateway, connect_gateway
 from .binance.user_stream import BinanceUserStream
+from .claims import Claims
 from .clock import SystemClock
 from .credentials import Credentials
 from .driver import Driver, Notice
@@ -209,19 +212,36 @@ def _connect(
             raise
         checks.require("clock", gateway.synchronise_clock)
     begin(gateway, driver, settings.policy, urls.rest)
+    claims = Claims(gateway, driver, rules, settings.policy, journal, on_notice)
+    look_interval_s = settings.policy.poll_idle_interval_ms / 1000
+
+    def look_for_claims() -> float:
+        if gates.question_held_back() is None:
+            with suppress(ExchangeError):  # it has its line in the log; the next look is not far
+                if not claims.look():
+                    return LAG_MS / 1000
+        return look_interval_s
+
+    def on_event(event: AnyEvent) -> None:
+        driver.handle(event, inline=False)
+        if claims.concerned_by(event):
+            upkeep.add(look_for_claims, 0)
+
     if stream is not None:
-        stream.start(lambda event: driver.handle(event, inline=False))
+        stream.start(on_event)
         undo.callback(stream.stop)
     if not lock.held:
         checks.require("account_lock", lock.acquire)
     if not journal.healthy:
         checks.require("audit_log", lambda: journal.wait_durable(journal.last_seq))
     checks.require("account", lambda: look_around(gateway, driver, journal))
+    if claims.any:
+        checks.require("claims", claims.look)
+        upkeep.add(look_for_claims, min(look_interval_s, LAG_MS / 1000))
     checks.require("position_mode", ask_position_mode)
-    if state.brackets:
-        checks.attempt()
-    else:
-        checks.insist()
+    if not state.brackets:
+        checks.insist("account", "position_mode")
+    checks.attempt()  # what is left. Claims never stop a start: what they are for may be open
     upkeep.add(resync, RESYNC_S)
     if checks.missing:
         upkeep.add(checks.retry, PAUSE_FIRST_S)

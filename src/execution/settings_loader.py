@@ -9,14 +9,16 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
 from dotenv import dotenv_values
 
+from ..core.form import is_symbol
 from ..core.settings import Policy, Settings
-from ..core.values import ArmingMode, WorkingType
+from ..core.values import ArmingMode, WorkingType, exact
 from .errors import ConfigurationError
 from .venue import Urls, resolve
 
@@ -72,6 +74,7 @@ def load_settings(env: Mapping[str, str] | None = None, overrides: Mapping[str, 
         for name, variable in VARIABLES.items()
         if (text := texts.get(name, "").strip())
     }
+    _check_claims(values)
     policy = Policy(**{name: values.pop(name) for name in Policy.__struct_fields__ if name in values})
     settings = Settings(policy=policy, **values)
     _check_order(settings)
@@ -149,6 +152,19 @@ def _check_order(settings: Settings) -> None:
         raise _invalid("POLL_IDLE_INTERVAL_MS", idle, f"no less than POLL_INTERVAL_MS, which is {often}")
 
 
+def _check_claims(values: Mapping[str, Any]) -> None:
+    """A claimed position without a stop would be no claim."""
+    if "external_position_claims" in values and "claim_stop_distance_pct" not in values:
+        raise SettingsError(
+            "EXTERNAL_POSITION_CLAIMS is set: say with CLAIM_STOP_DISTANCE_PCT how far from the price the stop of a"
+            " claimed position goes, in percent of the price (2.5 places the stop of a long 2.5 % below it)",
+            code="claim_stop_distance_missing",
+            variable="CLAIM_STOP_DISTANCE_PCT",
+            value="",
+            allowed="a number of percent above 0 and below 100",
+        )
+
+
 def _flag(setting: str) -> _Variable:
     words = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 
@@ -190,6 +206,26 @@ def _hours(setting: str) -> _Variable:
     return _Variable(setting, "a number of hours above 0 and at most 168", parse)
 
 
+def _symbols(setting: str) -> _Variable:
+    def parse(text: str) -> tuple[str, ...]:
+        names = tuple(dict.fromkeys(name.strip() for name in text.split(",")))
+        if not all(is_symbol(name) for name in names):
+            raise ValueError
+        return names
+
+    return _Variable(setting, "symbols in capitals, with commas between them, such as BTCUSDT,ETHUSDT", parse)
+
+
+def _percent(setting: str) -> _Variable:
+    def parse(text: str) -> Decimal:
+        number = exact(text)
+        if not 0 < number < 100:
+            raise ValueError
+        return number
+
+    return _Variable(setting, "a number of percent above 0 and below 100", parse)
+
+
 def _one_of(setting: str, values: type[StrEnum] | tuple[str, ...], later: tuple[str, ...] = ()) -> _Variable:
     by_name = {value.lower(): value for value in values if value not in later}
 
@@ -215,6 +251,8 @@ VARIABLES: Final[Mapping[str, _Variable]] = {
     "CLOCK_MARGIN_MS": _whole("clock_margin_ms", "ms", 0, _MINUTE_MS),
     "REPORT_TIMEOUT_MS": _whole("report_timeout_ms", "ms", 100, 60 * _MINUTE_MS),
     "SIGNAL_TTL_MS": _whole("signal_ttl_ms", "ms", 1, 7 * _DAY_MS),
+    "EXTERNAL_POSITION_CLAIMS": _symbols("external_position_claims"),
+    "CLAIM_STOP_DISTANCE_PCT": _percent("claim_stop_distance_pct"),
     "AUDIT_LOG_DIR": _Variable("audit_log_dir", "a folder", os.path.expanduser),
     "AUDIT_FSYNC": _one_of("audit_fsync", ("intent", "always", "never")),
     "AUDIT_MAX_BYTES": _whole("audit_max_bytes", "bytes", 65_536, 2**40),

@@ -52,14 +52,14 @@ class StartChecks:
         """The names of what is not known yet, each with what came of the last attempt."""
         return self._missing
 
-    def insist(self) -> None:
-        """Ask everything that is open; nothing of ours needs protection, so a failure ends the start.
+    def insist(self, *names: str) -> None:
+        """Ask these now; nothing of ours needs protection, so a failure ends the start.
 
         Raises:
             BracketeerError: what the first failing check raised.
         """
-        for name, check in tuple(self._open.items()):
-            check()
+        for name in names:
+            self._open[name]()
             del self._open[name]
 
     def attempt(self) -> bool:

@@ -110,7 +110,8 @@ def test_settings_table_is_complete_and_its_defaults_are_true() -> None:
     defaults = msgspec.to_builtins(Settings())
     flat = {**defaults.pop("policy"), **defaults}
     true = {name: flat[variable.setting] for name, variable in VARIABLES.items()}
-    assert told == {name: "" if value is None else str(value).replace("True", "true") for name, value in true.items()}
+    unset: tuple[object, ...] = (None, (), [])
+    assert told == {name: "" if value in unset else str(value).replace("True", "true") for name, value in true.items()}
 
 
 @pytest.mark.parametrize("status", ReportStatus)

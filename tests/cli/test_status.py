@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from bracketeer import OrderExecutionManager, Settings
+from bracketeer import OrderExecutionManager, Policy, Settings
 from tests.cli.conftest import Cli
 from tests.support.processes import ENTRY
 
@@ -158,3 +159,21 @@ def test_unprotected_time_of_open_and_ended_trades(cli: Cli) -> None:
     shown = cli("status", *cli.at).stdout
     assert f"unprotected in 1 ended trade: median {worst} ms, worst {worst} ms  trade-1" in shown
     assert "naked now  worst" in shown
+
+
+def test_claimed_position_is_shown_as_such(cli: Cli) -> None:
+    """Taken over from others: in the table, and as a fact for programs."""
+    cli.simulator.trade_by_hand("BTCUSDT", "BUY", "0.010")
+    url, stream = cli.simulator.rest_url, cli.simulator.stream_url
+    policy = Policy(external_position_claims=("BTCUSDT",), claim_stop_distance_pct=Decimal(5))
+    settings = Settings(policy=policy, audit_log_dir=str(cli.audit_dir))
+    with OrderExecutionManager(base_url=url, stream_url=stream, settings=settings):
+        pass
+    shown = cli("status", *cli.at).stdout
+    assert "57000 live" in shown
+    assert "claimed" in shown
+    document = json.loads(cli("status", *cli.at, "--json").stdout)
+    assert document["agrees"] is True
+    assert document["record"]["brackets"][0]["claimed"] is True
+    told = cli("audit", "show", str(cli.audit_dir), "--event", "position_claimed").stdout
+    assert "taken over, opened elsewhere at 60001.2" in " ".join(told.split())

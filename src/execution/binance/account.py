@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from ...core.values import ZERO, MarginType, PositionSide, WorkingType
 from ..errors import ExchangeRefused
+from ..ports import HeldPosition
 from .asking import Asker
 from .exchange_info import ExchangeInfo, read_exchange_info
 from .rest_messages import (
@@ -48,6 +49,21 @@ def resting_algo_ids(asker: Asker, symbol: str) -> set[str]:
     """Client ids of the conditional orders that rest on a symbol (weight 1, binance-usdm.md §7.1)."""
     rows = asker.ask(asker.client.get_open_algo_orders, read_algo_orders, symbol=symbol)
     return {row.client_algo_id for row in rows}
+
+
+def held_positions(asker: Asker) -> list[HeldPosition]:
+    """All positions that are not zero."""
+    return [
+        HeldPosition(
+            symbol=row.symbol,
+            position_side=row.position_side,
+            amount=row.position_amt,
+            entry_price=row.entry_price,
+            updated_at_ms=row.update_time,
+        )
+        for row in asker.ask(asker.client.get_position_risk, read_positions)
+        if row.position_amt != ZERO
+    ]
 
 
 def position_rows(asker: Asker, symbol: str) -> list[dict[str, Any]]:

@@ -29,7 +29,7 @@ from ...core.request_weight import RequestWeightTracker
 from ...core.settings import Settings
 from ...core.values import MarginType, PositionSide, WorkingType
 from ..errors import ConfigurationError, ExchangeError
-from ..ports import Clock
+from ..ports import Clock, HeldPosition
 from . import account, lookups, orders
 from .asking import Asker, is_transient, is_worth_waiting
 from .connector import require_connector
@@ -120,6 +120,10 @@ class BinanceGateway:
     def resting_algo_ids(self, symbol: str) -> set[str]:
         """Client ids of the conditional orders that rest on a symbol."""
         return account.resting_algo_ids(self._once, symbol)
+
+    def held_positions(self) -> list[HeldPosition]:
+        """All positions of the account."""
+        return account.held_positions(self._look_up)
 
     def position_row(self, symbol: str) -> list[dict[str, Any]]:
         """positionRisk rows of one symbol."""

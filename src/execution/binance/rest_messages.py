@@ -175,16 +175,17 @@ class WireAlgoOrder(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class WirePosition(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """A row of positionRisk (§3.4). Only these four fields decide anything; the others are for people."""
+    """A row of positionRisk (§3.4). Only these fields decide anything; the others are for people."""
 
     symbol: str
     position_amt: Decimal
     position_side: PositionSide = PositionSide.BOTH
     entry_price: Decimal = ZERO
+    update_time: int = 0
     ignored: ClassVar[frozenset[str]] = names(
         "breakEvenPrice markPrice unRealizedProfit liquidationPrice isolatedMargin notional "
         "marginAsset isolatedWallet initialMargin maintMargin positionInitialMargin "
-        "openOrderInitialMargin bidNotional askNotional adl updateTime"
+        "openOrderInitialMargin bidNotional askNotional adl"
     )
 
 

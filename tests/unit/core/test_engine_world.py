@@ -9,11 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bracketeer.core.commands import AnyCommand, CancelOrder, LookUpOrder, LookUpSymbol, RenewStream, SubmitOrder
-from bracketeer.core.events import Fill, TradeRow
+from bracketeer.core.engine import replay
+from bracketeer.core.events import Fill, PositionClaimed, TradeRow
 from bracketeer.core.intent import OrderIntent
+from bracketeer.core.settings import Policy
+from bracketeer.core.state import State
 from bracketeer.core.values import AlgoStatus, OrderStatus, OrderType, Role, Side
 from tests.support.profiles import examples
-from tests.support.stories import PRICE, Story
+from tests.support.stories import PRICE, RULES, SYMBOL, Story
 
 LATENCY_MS = 20
 ZERO = Decimal(0)
@@ -22,7 +25,7 @@ ZERO = Decimal(0)
 class World(Story):
     """One symbol of an exchange. `fates` says what becomes of the next messages; after them all goes well."""
 
-    def __init__(self, fates: list[str]) -> None:
+    def __init__(self, fates: list[str], policy: Policy | None = None) -> None:
         self.fates = fates
         self.amount = ZERO
         self.orders: dict[str, Decimal] = {}  # executed quantity of what arrived
@@ -32,7 +35,7 @@ class World(Story):
         self.answered = 0
         self.deaf = False
         self.late: list[tuple[int, OrderIntent]] = []
-        super().__init__()
+        super().__init__(policy)
 
     def run(self, length_ms: int) -> None:
         """Answer everything, fire every timer, for so long."""
@@ -239,6 +242,22 @@ acts: st.SearchStrategy[Callable[[World], object]] = st.sampled_from([
 fates = st.lists(st.sampled_from(["ok", "ok", "ok", "lost", "late", "answer lost", "refused"]), max_size=40)
 
 
+def assert_right(world: World) -> None:
+    """At most one entry, protected for the whole size or flat and clean, and our books equal the exchange's."""
+    entries = [i for i in world.orders if i in world.intents and world.intents[i].role is Role.ENTRY]
+    assert len(entries) <= 1
+    resting = [i for i, status in world.legs.items() if status is AlgoStatus.NEW]
+    if world.state.brackets:
+        stops = [i for i in resting if world.intents[i].role is Role.STOP_LOSS]
+        assert world.amount != 0
+        assert len(stops) == 1
+        assert world.algo(stops[0]).status is AlgoStatus.NEW
+        assert world.state.positions["BTCUSDT|BOTH"].amount == world.amount
+    else:
+        assert world.amount == 0
+        assert resting == []
+
+
 @examples(250)
 @given(fates, st.lists(st.tuples(acts, st.sampled_from([30, 200, 700, 3000])), max_size=6))
 def test_comes_right_when_the_line_heals(
@@ -256,18 +275,7 @@ def test_comes_right_when_the_line_heals(
     world.lose_stream()
     world.run(100_000)
 
-    entries = [i for i in world.orders if i in world.intents and world.intents[i].role is Role.ENTRY]
-    assert len(entries) <= 1
-    resting = [i for i, status in world.legs.items() if status is AlgoStatus.NEW]
-    if world.state.brackets:
-        stops = [i for i in resting if world.intents[i].role is Role.STOP_LOSS]
-        assert world.amount != 0
-        assert len(stops) == 1
-        assert world.algo(stops[0]).status is AlgoStatus.NEW
-        assert world.state.positions["BTCUSDT|BOTH"].amount == world.amount
-    else:
-        assert world.amount == 0
-        assert resting == []
+    assert_right(world)
     assert [r.signal_id for r in world.reports].count("signal-1") == 1
     quiet = len(world.log)
     world.run(60_000)
@@ -305,3 +313,39 @@ def test_tells_ours_from_others(bad_luck: list[str], by_hand: list[tuple[str, in
         assert len([i for i, s in world.legs.items() if s is AlgoStatus.NEW]) == 2
     assert "entry_unresolved" not in world.alerts
     assert [r.signal_id for r in world.reports].count("signal-1") == 1
+
+
+@examples(150)
+@given(
+    fates, st.sampled_from(["1", "-0.7"]), st.lists(st.tuples(acts, st.sampled_from([30, 200, 700, 3000])), max_size=6)
+)
+def test_claimed_position_comes_right_when_the_line_heals(
+    bad_luck: list[str], amount: str, story: list[tuple[Callable[[World], object], int]]
+) -> None:
+    """The same for a position of others that was taken over; and the log's fold is the state."""
+    policy = Policy(external_position_claims=(SYMBOL,), claim_stop_distance_pct=Decimal(5))
+    world = World(bad_luck, policy)
+    world.amount = Decimal(amount)
+    world.feed(
+        PositionClaimed(
+            at_ms=world.now,
+            signal_id="claim-1",
+            symbol=SYMBOL,
+            amount=world.amount,
+            entry_price=PRICE,
+            updated_at_ms=world.now - 50,
+            asked_at_ms=world.now - 20,
+            reference_price=PRICE,
+            instrument=RULES,
+        )
+    )
+    for act, pause in story:
+        act(world)
+        world.run(pause)
+    world.fates.clear()
+    world.run(1000)
+    world.lose_stream()
+    world.run(100_000)
+
+    assert_right(world)
+    assert replay(State(), world.events).encode() == world.state.encode()

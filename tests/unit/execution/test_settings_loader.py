@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +81,8 @@ def test_every_variable_is_read() -> None:
         "CLOCK_MARGIN_MS": "0",
         "REPORT_TIMEOUT_MS": "10000",
         "SIGNAL_TTL_MS": "5000",
+        "EXTERNAL_POSITION_CLAIMS": " BTCUSDT, 币安人生USDT,BTCUSDT",
+        "CLAIM_STOP_DISTANCE_PCT": "2.50",
         "AUDIT_LOG_DIR": "elsewhere",
         "AUDIT_FSYNC": "ALWAYS",
         "AUDIT_MAX_BYTES": "65536",
@@ -103,6 +106,8 @@ def test_every_variable_is_read() -> None:
             clock_margin_ms=0,
             report_timeout_ms=10_000,
             signal_ttl_ms=5000,
+            external_position_claims=("BTCUSDT", "币安人生USDT"),
+            claim_stop_distance_pct=Decimal("2.50"),
             poll_interval_ms=500,
             poll_idle_interval_ms=500,
         ),
@@ -136,6 +141,14 @@ def test_every_variable_is_read() -> None:
         ("RATE_LIMIT_HARD_THRESHOLD", "0", "above 0 and at most 1"),
         ("RATE_LIMIT_WARNING_THRESHOLD", "nan", "above 0 and at most 1"),
         ("RATE_LIMIT_WARNING_THRESHOLD", "0.95", "no more than RATE_LIMIT_HARD_THRESHOLD, which is 0.9"),
+        ("EXTERNAL_POSITION_CLAIMS", "btcusdt", "symbols in capitals, with commas between them"),
+        ("EXTERNAL_POSITION_CLAIMS", "BTCUSDT,", "symbols in capitals"),
+        ("EXTERNAL_POSITION_CLAIMS", "*", "symbols in capitals"),
+        ("CLAIM_STOP_DISTANCE_PCT", "0", "above 0 and below 100"),
+        ("CLAIM_STOP_DISTANCE_PCT", "100", "above 0 and below 100"),
+        ("CLAIM_STOP_DISTANCE_PCT", "-5", "above 0 and below 100"),
+        ("CLAIM_STOP_DISTANCE_PCT", "5%", "above 0 and below 100"),
+        ("CLAIM_STOP_DISTANCE_PCT", "nan", "above 0 and below 100"),
         ("POLL_IDLE_INTERVAL_MS", "900", "no less than POLL_INTERVAL_MS, which is 1000"),
     ],
 )
@@ -148,6 +161,21 @@ def test_wrong_value_is_named_with_what_is_allowed(name: str, value: str, allowe
     assert caught.value.context["value"] == value
     assert allowed in caught.value.message
     assert f"{name} is '{value}'" in caught.value.message
+
+
+def test_claim_without_a_distance_is_refused_with_its_own_code() -> None:
+    """A claimed position without a stop would be no claim: the text names the variable to set, and what it means."""
+    with pytest.raises(SettingsError, match="CLAIM_STOP_DISTANCE_PCT") as caught:
+        load_settings({"EXTERNAL_POSITION_CLAIMS": "BTCUSDT"})
+    assert caught.value.code == "claim_stop_distance_missing"
+    assert load_settings({"CLAIM_STOP_DISTANCE_PCT": "5"}).policy.external_position_claims == ()
+
+
+@pytest.mark.parametrize("distance", [None, Decimal(0), Decimal(100)])
+def test_claim_without_a_distance_is_refused_in_code_too(distance: Decimal | None) -> None:
+    """Settings made by a program are held to the same."""
+    with pytest.raises(ValueError, match="claim_stop_distance_pct"):
+        Policy(external_position_claims=("BTCUSDT",), claim_stop_distance_pct=distance)
 
 
 @pytest.mark.parametrize(

@@ -70,6 +70,17 @@ def test_position_amounts_leave_out_what_is_flat() -> None:
     assert "symbol" not in desk.only.parameters
 
 
+def test_held_positions_say_since_when_they_are_so() -> None:
+    """What a claim needs: amount, price, and the last change."""
+    rows = [
+        ROW | {"entryPrice": "60000.5", "updateTime": 1_700_000_000_123},
+        ROW | {"symbol": "ETHUSDT", "positionAmt": "0.0"},
+    ]
+    (held,) = Desk({POSITIONS: [rows]}).gateway.held_positions()
+    assert (held.symbol, held.position_side, held.amount) == ("BTCUSDT", PositionSide.BOTH, Decimal("0.5"))
+    assert (held.entry_price, held.updated_at_ms) == (Decimal("60000.5"), 1_700_000_000_123)
+
+
 def test_position_row_is_the_exchanges_own() -> None:
     """For people: nothing is lost."""
     desk = Desk({POSITIONS: [[ROW]]})
