@@ -26,8 +26,8 @@ class AskedError(ConnectionError):
         self.retry_after = retry_after
 
 
-@given(attempts, delays, factors, caps)
-def test_pauses_grow_up_to_the_cap(attempt: int, initial: float, factor: float, cap: float) -> None:
+@given(attempts, attempts, delays, factors, caps)
+def test_pauses_grow_up_to_the_cap(attempt: int, more: int, initial: float, factor: float, cap: float) -> None:
     """Without jitter the pauses are monotone in the attempt and bounded by the cap, however large the number; the first
     one is the initial one."""
 
@@ -35,7 +35,7 @@ def test_pauses_grow_up_to_the_cap(attempt: int, initial: float, factor: float, 
         return backoff_delay(number, initial_delay=initial, backoff_factor=factor, max_delay=cap)
 
     assert delay(1) == min(initial, cap)
-    assert 0 <= delay(attempt) <= delay(attempt + 1) <= cap
+    assert 0 <= delay(attempt) <= delay(attempt + 1) <= delay(attempt + more) <= cap
 
 
 @given(attempts, delays, factors, caps, fractions, fractions)

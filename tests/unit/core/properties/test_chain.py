@@ -47,10 +47,21 @@ class Pristine(NamedTuple):
 @pytest.fixture(scope="module")
 def pristine(tmp_path_factory: pytest.TempPathFactory) -> Pristine:
     """Four files: a day in two parts, and two days more."""
-    folder, clock = tmp_path_factory.mktemp("pristine"), Clock()
+    return written(tmp_path_factory.mktemp("pristine"), note="größe")
+
+
+@pytest.fixture(scope="module")
+def twin(tmp_path_factory: pytest.TempPathFactory) -> Pristine:
+    """The same from the first line's number to the last line's time, but for what it says."""
+    return written(tmp_path_factory.mktemp("twin"), note="gröbe")
+
+
+def written(folder: Path, note: str) -> Pristine:
+    """A log over a rotation by size and some by day."""
+    clock = Clock()
     with journal(folder, clock, checkpoint_state=lambda: {"open": 0}, max_bytes=1200, fsync="never") as log:
         for n in range(9):
-            log.append("event", "order_placed", symbol="BTCUSDT", fields={"n": n, "note": "größe"})
+            log.append("event", "order_placed", symbol="BTCUSDT", fields={"n": n, "note": note})
             clock.now_us = NOON_US + n // 4 * DAY_US
             log.rotate_if_due()
     names = [path.name for path in folder.iterdir() if path.suffix in (".jsonl", ".head")]
@@ -174,6 +185,26 @@ def test_any_other_arrangement_of_lines_is_found(pristine: Pristine, data: st.Da
         assert not verify(pristine.folder).ok
     finally:
         for name in contents:
+            (pristine.folder / name).write_bytes(pristine.files[name])
+
+
+@examples(60)
+@given(st.data())
+def test_lines_of_another_log_are_found(pristine: Pristine, twin: Pristine, data: st.DataObject) -> None:
+    """A log has one history: any stretch of it exchanged for the same stretch of another log, equal in files, numbers
+    and times and right in itself, is found."""
+    mine = [(name, line) for name in pristine.logs for line in pristine.files[name].splitlines(keepends=True)]
+    theirs = [line for name in twin.logs for line in twin.files[name].splitlines(keepends=True)]
+    start = data.draw(st.integers(0, len(mine) - 1))
+    stop = data.draw(st.integers(start + 1, len(mine)))
+    assume([line for _, line in mine[start:stop]] != theirs[start:stop])
+    spliced = [(name, theirs[i] if start <= i < stop else line) for i, (name, line) in enumerate(mine)]
+    try:
+        for name in pristine.logs:
+            (pristine.folder / name).write_bytes(b"".join(line for file, line in spliced if file == name))
+        assert not verify(pristine.folder).ok
+    finally:
+        for name in pristine.logs:
             (pristine.folder / name).write_bytes(pristine.files[name])
 
 

@@ -54,7 +54,7 @@ def instruments(draw: st.DrawFn) -> Instrument:
         min_price=draw(st.sampled_from(["0", "556.80", "0.0000003", "7", "1000000.5"]).map(D)),
         max_price=draw(st.sampled_from(["0", "4529764"]).map(D)),
         step_size=draw(st.just(step) | st.just(D(0))),
-        min_quantity=draw(st.sampled_from([D(0), step, 5 * step, D("0.5")])),
+        min_quantity=draw(st.sampled_from([D(0), step, 5 * step, D("0.5"), D("0.37")])),
         max_quantity=D(1_000_000),
         market_step_size=draw(st.sampled_from([D(0), step])),
         market_min_quantity=draw(st.sampled_from([D(0), 2 * step])),
@@ -102,6 +102,9 @@ def test_wire_text_loses_nothing(rules: Instrument, price: Decimal, quantity: De
         texts = {rounded: format_price(rules, rounded), amount: format_quantity(rules, amount)}
         assert round_price(rules, price, direction) == rounded
         assert round_quantity(rules, quantity, Rounding.UP) == amount
+        worth = notional_of(amount, price)
+    with localcontext(prec=100):
+        assert worth == amount * price
     for number, text in texts.items():
         if number >= 0:
             assert WIRE_NUMBER.match(text)
@@ -163,8 +166,8 @@ def test_what_money_buys_is_the_largest_affordable_quantity(
             assert notional < (quantity + step) * price
 
 
-@examples(150)
-@given(instruments(), st.decimals(min_value="0.0000001", max_value=D("1e6"), places=7))
+@examples(200)
+@given(instruments(), st.integers(1, 10**6).map(D) | st.decimals(min_value="0.0000001", max_value=D("1e6"), places=7))
 def test_the_smallest_quantity_is_the_least_that_passes(rules: Instrument, price: Decimal) -> None:
     """What we advise is the minimum of what both minima take: it passes them, and one step less does not."""
     quantity, bounds = smallest_quantity(rules, price), quantity_rules(rules)
