@@ -124,7 +124,7 @@ def test_any_single_byte_is_held(pristine: Pristine, data: st.DataObject) -> Non
     newlines and hashes included, is found, and the first finding names the line (or the one that was torn from it)."""
     name = data.draw(st.sampled_from(pristine.logs))
     content = pristine.files[name]
-    place = data.draw(st.integers(0, len(content) - 1))
+    place = data.draw(st.integers(0, len(content)) | st.just(len(content)))  # at the very end too
     byte = data.draw(st.sampled_from(b'\n\r \t0"{}') | st.integers(0, 255)).to_bytes()
     changed = data.draw(
         st.sampled_from([
@@ -230,8 +230,14 @@ def test_the_anchor_says_what_it_says_or_is_found(pristine: Pristine, data: st.D
         assert not report.ok or read_anchor(pristine.folder) == said
 
 
-def test_a_removed_or_exchanged_file_is_found(pristine: Pristine) -> None:
-    """A log is all of its files in their order: without any one of them, or with two exchanged, it does not verify."""
+def test_a_removed_exchanged_or_renamed_file_is_found(pristine: Pristine) -> None:
+    """A log is all of its files under their names: without any one of them, with two exchanged, or with one renamed
+    (in the same order still), it does not verify."""
+    last = pristine.logs[-1]
+    for name in ("audit-2027-01-01.jsonl", last.replace(".jsonl", ".1.jsonl")):
+        (pristine.folder / last).rename(pristine.folder / name)
+        assert not verify(pristine.folder).ok
+        (pristine.folder / name).rename(pristine.folder / last)
     for name in pristine.logs:
         (pristine.folder / name).unlink()
         assert not verify(pristine.folder).ok
