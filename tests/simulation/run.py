@@ -393,8 +393,16 @@ def play(story: Story, *, traced: bool = False, keep: Path | None = None) -> Out
     """Play a story in a folder of its own."""
     parent = Path("/dev/shm") if Path("/dev/shm").is_dir() else None
     folder = keep or Path(tempfile.mkdtemp(prefix="story-", dir=parent))
-    run = Run(story, folder, traced=traced)
-    outcome = Outcome(story.seed)
+    try:
+        return play_run(Run(story, folder, traced=traced))
+    finally:
+        if keep is None:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def play_run(run: Run) -> Outcome:
+    """Play what was set up, and say what it was."""
+    outcome = Outcome(run.story.seed)
     try:
         run.play()
     except (Broken, AssertionError) as broken:
@@ -407,8 +415,6 @@ def play(story: Story, *, traced: bool = False, keep: Path | None = None) -> Out
         if run.life is not None:
             run.life.kill()
         put_back()
-        if keep is None:
-            shutil.rmtree(folder, ignore_errors=True)
     outcome.figures = run.figures
     outcome.figures["requests"] = run.wire.requests
     outcome.figures["stream events"] = run.wire.events
@@ -420,4 +426,4 @@ def play(story: Story, *, traced: bool = False, keep: Path | None = None) -> Out
     return outcome
 
 
-__all__ = ["ADDRESS", "Outcome", "Run", "play"]
+__all__ = ["ADDRESS", "Outcome", "Run", "play", "play_run"]
