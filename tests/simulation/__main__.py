@@ -17,6 +17,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
+from .crash_points import prove
 from .run import Outcome, play
 from .story import Story, make_story
 
@@ -133,10 +134,13 @@ def main() -> int:
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--seed", type=int)
     parser.add_argument("--shrink", action="store_true", help="shorten the story of --seed before it is told")
+    parser.add_argument("--crashes", action="store_true", help="the demo's day, killed at each of its effects")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--report", type=Path, help="write the sums as JSON")
     asked = parser.parse_args()
     try:
+        if asked.crashes:
+            return prove(_say, asked.workers)
         if asked.seed is not None:
             return one(make_story(asked.seed), shorten=asked.shrink)
         return many(asked.first, asked.runs, asked.workers, asked.report)
