@@ -6,7 +6,7 @@ import random
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -45,7 +45,9 @@ class Outcome:
 
 
 class Run:
-    """One story at work."""
+    """One story at work. `prices` are the symbols of its exchange, with their first price."""
+
+    prices: Mapping[str, str] = PRICES
 
     def __init__(self, story: Story, folder: Path, *, traced: bool = False) -> None:
         self.story = story
@@ -53,7 +55,7 @@ class Run:
         self.trace: list[str] | None = [] if traced else None
         self.scheduler = Scheduler(story.seed, preemption=story.preemption)
         self.exchange = Exchange(now_ms=lambda: self.scheduler.now_us // 1000, seed=story.seed)
-        for symbol in set(self.exchange.venue.instruments) - set(PRICES):  # nobody trades them here
+        for symbol in set(self.exchange.venue.instruments) - set(self.prices):  # nobody trades them here
             del self.exchange.venue.instruments[symbol], self.exchange.venue.markets[symbol]
         self.wire = Wire(self.scheduler, self.exchange, story.seed)
         self.wire.weather = self._usual_weather()
@@ -114,7 +116,7 @@ class Run:
 
     def play(self) -> None:
         """The whole story, and what is to hold in the end."""
-        for symbol, price in PRICES.items():
+        for symbol, price in self.prices.items():
             self.exchange.set_price(symbol, Decimal(price))
         self._tick()
         self.start()
