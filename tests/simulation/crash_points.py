@@ -13,7 +13,7 @@ import random
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -78,7 +78,7 @@ def demo_day() -> Story:
 class CrashRun(Run):
     """The demo's day with one crash, or two."""
 
-    prices: ClassVar[dict[str, str]] = {symbol: str(price) for symbol, price in read_script()[0].prices.items()}
+    prices: ClassVar[Mapping[str, str]] = {symbol: str(price) for symbol, price in read_script()[0].prices.items()}
 
     def __init__(self, folder: Path, crash: Crash, *, traced: bool = False) -> None:
         super().__init__(demo_day(), folder, traced=traced)

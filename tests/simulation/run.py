@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from bracketeer import ExecutionReport, Policy, ReportStatus, Settings, Signal, SignalType
 from bracketeer.core.commands import Alert
@@ -47,7 +47,7 @@ class Outcome:
 class Run:
     """One story at work. `prices` are the symbols of its exchange, with their first price."""
 
-    prices: Mapping[str, str] = PRICES
+    prices: ClassVar[Mapping[str, str]] = PRICES
 
     def __init__(self, story: Story, folder: Path, *, traced: bool = False) -> None:
         self.story = story
