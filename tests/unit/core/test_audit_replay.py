@@ -179,8 +179,9 @@ def test_names_a_decision_that_nothing_led_to(tmp_path: Path) -> None:
     assert fields["client_order_id",] == E0
 
 
-def test_commands_that_a_killed_process_did_not_write_are_no_difference(tmp_path: Path) -> None:
-    """Killed between an event and its last command, twice: before a restart, and at the end of the log."""
+@pytest.mark.parametrize("between", ["nothing", "a start that failed", "midnight"])
+def test_commands_that_a_killed_process_did_not_write_are_no_difference(tmp_path: Path, between: str) -> None:
+    """Killed between an event and its last command: what it did not write it did not do, whatever the next one does."""
     story = Story()
     story.signal()
     scribe = Scribe(tmp_path, alter=lambda lines: lines[:1] if lines[0].event_type == "signal_received" else lines)
@@ -192,6 +193,10 @@ def test_commands_that_a_killed_process_did_not_write_are_no_difference(tmp_path
     second = Scribe(tmp_path)
     for event in story.events[:-1]:
         step(second.state, event)
+    if between == "a start that failed":
+        second.log.log_event(RUN_ENDED, "stop", data={"fingerprint": second.state.fingerprint()})
+    if between == "midnight":
+        second.clock.now_us += DAY_US
     second.write(story.events[-1:])
     second.log.close()
     report = replay_log(tmp_path)
