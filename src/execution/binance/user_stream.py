@@ -1,7 +1,9 @@
 """The user data stream: listen key, connection, reconnection (binance-usdm.md §3.5, §10.1).
 
-One thread owns everything: it opens the key, connects, reads, keeps the key alive and reconnects. What the stream
-missed while it was down is not its business: it says `StreamConnected`, and the engine looks.
+One thread reads and keeps the key alive. A connection that is to be replaced, because its 24 hours end or because it is
+not believed, is read on until the next one is open beside it: nothing is told to nobody. What both tell is told twice,
+in the order of each; the engine counts it once. What the stream missed while it was down is not its business: it says
+`StreamConnected`, and the engine looks.
 """
 
 from __future__ import annotations
@@ -9,18 +11,17 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from contextlib import AbstractContextManager
-from typing import Final, Protocol
+from contextlib import suppress
+from typing import Final
 
 from websockets.exceptions import ConnectionClosed
-from websockets.sync.client import connect as websocket_connect
 
 from ...core.events import AnyEvent, StreamConnected, StreamLost
 from ...core.retry import backoff_delay
 from ..errors import ExchangeError
 from ..ports import Clock
+from .stream_connection import Account, Connect, OpenConnection, Successor, open_socket
 from .stream_messages import read_message
-from .urls import private_stream_url
 from .wire import UnreadableMessage
 
 KEEP_ALIVE_S: Final = 30 * 60.0
@@ -29,7 +30,7 @@ KEEP_ALIVE_S: Final = 30 * 60.0
 KEEP_ALIVE_RETRY_S: Final = 60.0
 
 LIFE_S: Final = (23 * 60 + 50) * 60.0
-"""The exchange ends every connection after 24 h: better when we choose the moment."""
+"""The exchange ends every connection after 24 h: by then the next one has taken over."""
 
 BACKOFF_FIRST_S: Final = 1.0
 BACKOFF_LAST_S: Final = 120.0
@@ -37,63 +38,19 @@ BACKOFF_LAST_S: Final = 120.0
 
 LISTEN_KEY_GONE: Final = -1125
 
-_OPEN_TIMEOUT_S: Final = 5.0
-_PING_INTERVAL_S: Final = 20.0
-_PING_TIMEOUT_S: Final = 10.0
-_CLOSE_TIMEOUT_S: Final = 0.3
+OVERLAP_S: Final = 2.0
+"""How long a connection at the end of its life is read on beside the next one: what was sent before that one was open
+may still be on its way."""
+
+NEXT_RETRY_S: Final = 60.0
+"""When the next connection could not be opened there are ten minutes left for other attempts."""
+
 _JOIN_TIMEOUT_S: Final = 0.6
-"""With the one above less than a second: what `stop` takes at most."""
+"""Together with the time that closing a socket takes less than a second: what `stop` takes at most."""
 
-
-class Account(Protocol):
-    """What the stream needs of the account it listens to: `BinanceGateway` is one."""
-
-    def open_listen_key(self) -> str:
-        """The account's key, good for 60 min from now."""
-        ...
-
-    def extend_listen_key(self) -> None:
-        """60 min from now."""
-        ...
-
-    def exchange_now_ms(self) -> int:
-        """The exchange's clock, for the events."""
-        ...
-
-
-class Connection(Protocol):
-    """An open socket."""
-
-    def recv(self, timeout: float | None = None) -> str | bytes:
-        """The next message; `TimeoutError` when none comes in time, `ConnectionClosed` when none will."""
-        ...
-
-    def close(self) -> None:
-        """Close it; may be called from another thread."""
-        ...
-
-
-Connect = Callable[[str], AbstractContextManager[Connection]]
 Report = Callable[[str, str], None]
 
 _log = logging.getLogger(__name__)
-_silent = logging.Logger("silent", level=logging.CRITICAL + 1)  # noqa: LOG001 - it must not be in the tree
-"""Handed to the library, which logs the address, listen key included. It is outside the tree of loggers, so nobody can
-turn it up."""
-
-
-def open_socket(url: str) -> AbstractContextManager[Connection]:
-    """Connect over the network. The library answers pings, and sends its own, so that a dead path is noticed."""
-    return websocket_connect(
-        url,
-        open_timeout=_OPEN_TIMEOUT_S,
-        close_timeout=_CLOSE_TIMEOUT_S,
-        ping_interval=_PING_INTERVAL_S,
-        ping_timeout=_PING_TIMEOUT_S,
-        max_queue=1024,
-        proxy=None,  # the environment must not decide where the key goes
-        logger=_silent,
-    )
 
 
 class BinanceUserStream:
@@ -125,7 +82,8 @@ class BinanceUserStream:
         self._stopping = threading.Event()
         self._renewing = threading.Event()
         self._lock = threading.Lock()
-        self._connection: Connection | None = None
+        self._connection: OpenConnection | None = None
+        self._successor: Successor | None = None
         self._thread: threading.Thread | None = None
         self._on_event: Callable[[AnyEvent], None] = _not_started
 
@@ -138,24 +96,62 @@ class BinanceUserStream:
         self._thread.start()
 
     def renew(self) -> None:
-        """Drop the connection and connect anew at once."""
-        self._renewing.set()
+        """Replace the connection at once. It is dropped when the next one is open, or cannot be opened."""
+        with self._lock:
+            self._renewing.set()
         self._hurry.set()
-        self._drop()
+        self._open_next()
 
     def stop(self) -> None:
         """Disconnect and end the thread; returns within a second even if the network does not."""
         self._stopping.set()
         self._hurry.set()
         self._drop()
-        if self._thread is not None and self._thread is not threading.current_thread():
-            self._thread.join(_JOIN_TIMEOUT_S)
+        if self._thread is not None:
+            with suppress(RuntimeError):  # called by the thread itself
+                self._thread.join(_JOIN_TIMEOUT_S)
 
     def _drop(self) -> None:
         with self._lock:
             connection = self._connection
         if connection is not None:
-            connection.close()
+            connection.drop()
+
+    def _open(self) -> OpenConnection:
+        return OpenConnection(self._account, self._stream_url, self._connect)
+
+    def _open_next(self) -> None:
+        """Open the next connection beside this one, unless that is under way."""
+        with self._lock:
+            current = self._connection
+            if current is None or self._successor is not None or self._stopping.is_set():
+                return
+            successor = self._successor = Successor(self._open, lambda it: self._hand_over(current, it))
+        successor.start()
+
+    def _hand_over(self, current: OpenConnection, successor: Successor) -> None:
+        """On the successor's thread, when it is open or has failed: end the current connection, so that its reader goes
+        on with the next one. A planned attempt that failed leaves it alone."""
+        planned = not self._renewing.is_set()
+        if planned and successor.failure is not None:
+            with self._lock:
+                if self._successor is successor:
+                    self._successor = None
+            self._report("stream_unreachable", f"the next connection: {_name(successor.failure)}")
+            return
+        if planned:
+            self._wait(OVERLAP_S)
+        if self._stopping.is_set():
+            self._discard_next()
+        current.drop()
+
+    def _discard_next(self) -> None:
+        with self._lock:
+            successor = self._successor
+            if successor is None or not successor.is_open:
+                return
+            self._successor = None
+        successor.take().close()
 
     def _run(self) -> None:
         failures = 0
@@ -164,12 +160,12 @@ class BinanceUserStream:
             self._hurry.clear()
             started_s = self._clock.monotonic()
             try:
-                self._live_once()
+                self._live()
             except ExchangeError as error:
                 self._report("stream_unreachable", f"no listen key: {error}")
             except Exception as error:  # noqa: BLE001 - the thread must outlive everything, and say what it met
                 self._report("stream_unreachable", _name(error))
-            if self._renewing.is_set():  # wanted: no pause
+            if self._renewing.is_set() or self._successor is not None:  # wanted, or under way: no pause
                 failures = 0
                 continue
             # A connection that lived for long was a good one. Otherwise each attempt waits longer than the last.
@@ -177,38 +173,56 @@ class BinanceUserStream:
             failures = 1 if lived_s >= BACKOFF_LAST_S else failures + 1
             if not self._stopping.is_set():
                 self._wait(backoff_delay(failures, initial_delay=BACKOFF_FIRST_S, max_delay=BACKOFF_LAST_S))
+        self._discard_next()
 
-    def _live_once(self) -> None:
-        """From a listen key to the end of its connection."""
-        key = self._account.open_listen_key()
-        with self._connect(private_stream_url(self._stream_url, key)) as connection:
-            with self._lock:
-                self._connection = connection
-            reason = "interrupted"
-            self._emit(StreamConnected(at_ms=self._account.exchange_now_ms()))
-            try:
-                reason = self._read(connection)
-            finally:
+    def _live(self) -> None:
+        """From one connection to the next, for as long as each takes over from the one before without a gap."""
+        connection = self._take_next() or self._open()
+        reason = "interrupted"
+        try:
+            while True:
                 with self._lock:
-                    self._connection = None
-                self._emit(StreamLost(at_ms=self._account.exchange_now_ms(), reason=reason))
+                    self._connection = connection
+                    self._renewing.clear()
+                    self._hurry.clear()
+                self._emit(StreamConnected(at_ms=self._account.exchange_now_ms()))
+                reason = self._read(connection)
+                if self._stopping.is_set() or self._successor is None or not self._successor.is_open:
+                    return
+                connection.close()
+                connection = self._take_next() or connection
+        finally:
+            with self._lock:
+                self._connection = None
+            self._emit(StreamLost(at_ms=self._account.exchange_now_ms(), reason=reason))
+            connection.close()
 
-    def _read(self, connection: Connection) -> str:
+    def _take_next(self) -> OpenConnection | None:
+        """The connection that was opened beside the last one, waited for; None where there is none.
+
+        Raises:
+            Exception: what prevented it.
+        """
+        with self._lock:
+            successor, self._successor = self._successor, None
+        return None if successor is None else successor.take()
+
+    def _read(self, connection: OpenConnection) -> str:
         """Hand on messages until the connection ends; says why it did."""
         opened_s = self._clock.monotonic()
-        end_s, extend_s = opened_s + LIFE_S, opened_s + KEEP_ALIVE_S
-        while not self._stopping.is_set() and not self._renewing.is_set():
+        next_s, extend_s = opened_s + LIFE_S, opened_s + KEEP_ALIVE_S
+        while not self._stopping.is_set():
             now_s = self._clock.monotonic()
-            if now_s >= end_s:
-                self._renewing.set()
-                return "end of its 24 hours"
+            if now_s >= next_s:
+                self._open_next()
+                next_s = now_s + NEXT_RETRY_S
             if now_s >= extend_s:
                 pause_s = self._extend()
                 if pause_s is None:
                     return "listen key gone"
                 extend_s = now_s + pause_s
             try:
-                data = connection.recv(timeout=max(0.0, min(extend_s, end_s) - now_s))
+                data = connection.recv(max(0.0, min(extend_s, next_s) - now_s))
             except TimeoutError:
                 continue
             except ConnectionClosed as error:

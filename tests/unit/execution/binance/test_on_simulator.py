@@ -368,7 +368,7 @@ def test_a_mute_stream_tells_again_after_it_was_renewed(simulator: RunningSimula
     stream.stop()
     positions = [event.amount for event in received.events if isinstance(event, PositionUpdated)]
     assert positions == [Decimal(0)]
-    assert [event.reason for event in received.events if isinstance(event, StreamLost)] == ["renewed", "stopped"]
+    assert [event.reason for event in received.events if isinstance(event, StreamLost)] == ["stopped"]
 
 
 def test_a_stream_stops_within_a_second_and_says_so(simulator: RunningSimulator, gateway: BinanceGateway) -> None:

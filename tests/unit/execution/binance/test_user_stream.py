@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import queue
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,6 +19,8 @@ from bracketeer.execution.binance.user_stream import (
     KEEP_ALIVE_RETRY_S,
     KEEP_ALIVE_S,
     LIFE_S,
+    NEXT_RETRY_S,
+    OVERLAP_S,
     BinanceUserStream,
 )
 from bracketeer.execution.errors import ExchangeRefused, ExchangeUnreachable
@@ -72,27 +75,69 @@ def closed_by_the_exchange() -> ConnectionClosedError:
     return ConnectionClosedError(Close(1001, "going away"), None)
 
 
+class Held:
+    """A step of a script: the socket stays open until it is dropped, and hands on what is pushed into it."""
+
+
+HELD = Held()
+
+
+class Socket:
+    """One connection of a story; `recv` follows its script, then the exchange closes it."""
+
+    def __init__(self, story: Story, script: list[Any]) -> None:
+        self.story = story
+        self.script = list(script)
+        self.pushed: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self.closed = False
+
+    def recv(self, timeout: float | None = None) -> str:
+        while self.script:
+            step = self.script[0]
+            if isinstance(step, Held):
+                step = self.pushed.get(timeout=5)
+            else:
+                self.script.pop(0)
+            if callable(step):
+                step()
+                continue
+            if isinstance(step, TimeoutError):
+                assert timeout is not None
+                self.story.clock.elapsed_s += timeout
+            if isinstance(step, Exception):
+                raise step
+            return step if isinstance(step, str) else json.dumps(step)
+        if not self.story.sockets:
+            self.story.stream.stop()
+        raise closed_by_the_exchange()
+
+    def close(self) -> None:
+        self.closed = True
+        self.pushed.put(ConnectionClosedError(None, None))
+
+
 class Story:
     """A stream whose sockets follow a script, run to its end on the calling thread.
 
     Each socket is a list of what `recv` meets: a payload, an exception, or an act to call. When the script is over the
-    stream is stopped.
+    stream is stopped. `waiting` is called at every pause of the stream.
     """
 
     def __init__(self, *sockets: list[Any] | Exception) -> None:
         self.sockets = list(sockets)
+        self.opened: list[Socket] = []
         self.clock = FakeClock()
         self.keys = Keys(self.clock)
         self.urls: list[str] = []
         self.events: list[AnyEvent] = []
         self.problems: list[tuple[str, str]] = []
         self.waits: list[float] = []
-        self.closed = 0
+        self.waiting: Callable[[], object] = lambda: None
+        self.connecting: Callable[[], object] = lambda: None
         self.on_event: Callable[[AnyEvent], None] = self.events.append
         self.stream = BinanceUserStream(
             self.keys, STREAM_URL, self.clock, on_problem=self._problem, connect=self._connect, wait=self._wait
         )
-        self._script: list[Any] = []
 
     def run(self) -> Story:
         """Until the script is over."""
@@ -103,37 +148,21 @@ class Story:
         assert not thread.is_alive(), "the stream did not end"
         return self
 
-    def recv(self, timeout: float | None = None) -> str:
-        while self._script:
-            step = self._script.pop(0)
-            if callable(step):
-                step()
-                continue
-            if isinstance(step, TimeoutError):
-                assert timeout is not None
-                self.clock.elapsed_s += timeout
-            if isinstance(step, Exception):
-                raise step
-            return step if isinstance(step, str) else json.dumps(step)
-        if not self.sockets:
-            self.stream.stop()
-        raise closed_by_the_exchange()
-
-    def close(self) -> None:
-        self.closed += 1
-
     @contextmanager
-    def _connect(self, url: str) -> Iterator[Story]:
+    def _connect(self, url: str) -> Iterator[Socket]:
         self.urls.append(url)
+        self.connecting()
         if not self.sockets:
             self.stream.stop()
-            yield self
-            return
-        script = self.sockets.pop(0)
+        script = self.sockets.pop(0) if self.sockets else []
         if isinstance(script, Exception):
             raise script
-        self._script = list(script)
-        yield self
+        socket = Socket(self, script)
+        self.opened.append(socket)
+        try:
+            yield socket
+        finally:
+            socket.closed = True
 
     def _problem(self, code: str, text: str) -> None:
         self.problems.append((code, text))
@@ -141,7 +170,20 @@ class Story:
     def _wait(self, seconds: float) -> bool:
         self.waits.append(seconds)
         self.clock.elapsed_s += seconds
+        self.waiting()
         return False
+
+    def when(self, kind: type[AnyEvent]) -> threading.Event:
+        """Set when an event of a kind was handed on."""
+        seen = threading.Event()
+
+        def on_event(event: AnyEvent) -> None:
+            self.events.append(event)
+            if isinstance(event, kind):
+                seen.set()
+
+        self.on_event = on_event
+        return seen
 
     @property
     def kinds(self) -> list[type[AnyEvent]]:
@@ -252,31 +294,126 @@ def test_stream_takes_a_new_key_when_told_that_it_expired() -> None:
     assert OrderUpdated not in story.kinds
 
 
-def test_stream_renews_itself_before_the_24_hours_are_over() -> None:
-    """Without a pause: the moment is ours."""
-    story = Story([TimeoutError()] * 60, []).run()
-    assert story.reasons[0] == "end of its 24 hours"
-    assert story.clock.elapsed_s == pytest.approx(LIFE_S)
-    assert story.waits == []
+DAY = [TimeoutError()] * 48
+"""So many waits, each for half an hour at most, are the life of a connection."""
+
+
+def test_stream_has_its_next_connection_before_the_24_hours_are_over() -> None:
+    """What is told while both are open is told by both, in order; nobody hears of a loss, for there is none."""
+    story = Story([*DAY, HELD], [ORDER_EVENT, ALGO_EVENT])
+    story.waiting = lambda: story.opened[0].pushed.put(ORDER_EVENT)
+    story.run()
+    assert story.kinds == [StreamConnected, OrderUpdated, StreamConnected, OrderUpdated, AlgoUpdated, StreamLost]
+    assert story.waits == [OVERLAP_S]
+    assert story.clock.elapsed_s == pytest.approx(LIFE_S + OVERLAP_S)
+    assert [socket.closed for socket in story.opened] == [True, True]
+    assert story.problems == []
+    assert (story.keys.opened, len(story.urls)) == (2, 2)
+
+
+def test_stream_reads_on_while_the_next_connection_is_being_opened() -> None:
+    """A handshake that hangs holds up no event."""
+    story = Story([*DAY, ORDER_EVENT, HELD], [])
+    heard = story.when(OrderUpdated)
+    story.connecting = lambda: story.opened and heard.wait(5)
+    story.run()
+    assert story.kinds == [StreamConnected, OrderUpdated, StreamConnected, StreamLost]
+
+
+def test_stream_keeps_its_old_connection_when_the_next_one_cannot_be_opened() -> None:
+    """It has ten minutes left, and tries again each minute."""
+    story = Story([*DAY, HELD], OSError("no route"), [])
+
+    def problem(code: str, text: str) -> None:
+        story.problems.append((code, text))
+        story.opened[0].pushed.put(ORDER_EVENT)
+        story.opened[0].pushed.put(TimeoutError())
+
+    story.stream._on_problem = problem
+    story.run()
+    assert story.kinds == [StreamConnected, OrderUpdated, StreamConnected, StreamLost]
+    assert story.problems == [("stream_unreachable", "the next connection: OSError")]
+    assert story.clock.elapsed_s == pytest.approx(LIFE_S + NEXT_RETRY_S + OVERLAP_S)
+
+
+def test_stream_goes_on_with_the_next_connection_when_the_old_one_ends_first() -> None:
+    """The exchange was faster: the one that is open takes over at once, and is not dropped in its place."""
+    story = Story([*DAY, HELD], [ORDER_EVENT])
+    story.waiting = lambda: story.opened[0].pushed.put(closed_by_the_exchange())
+    story.run()
+    assert story.kinds == [StreamConnected, StreamConnected, OrderUpdated, StreamLost]
+    assert story.waits == [OVERLAP_S]
+
+
+def test_stream_waits_for_the_next_connection_when_the_old_one_ends_while_it_is_being_opened() -> None:
+    """Then there is a gap, and the engine hears of it; but no pause."""
+    story = Story([*DAY, HELD], [ORDER_EVENT])
+    lost = story.when(StreamLost)
+
+    def connecting() -> None:
+        if story.opened:
+            story.opened[0].pushed.put(closed_by_the_exchange())
+            lost.wait(5)
+
+    story.connecting = connecting
+    story.run()
+    assert story.kinds == [StreamConnected, StreamLost, StreamConnected, OrderUpdated, StreamLost]
+    assert len(story.urls) == 2
 
 
 def test_stream_renews_at_once_when_asked() -> None:
-    """It is open but not believed."""
+    """It is open but not believed: the next one is opened beside it, and takes over without a pause."""
     story = Story([])
-    story.sockets = [[story.stream.renew, closed_by_the_exchange()], []]
+    story.sockets = [[ORDER_EVENT, lambda: story.stream.renew(), HELD], [ALGO_EVENT]]
+    story.run()
+    assert story.kinds == [StreamConnected, OrderUpdated, StreamConnected, AlgoUpdated, StreamLost]
+    assert story.waits == []
+    assert story.opened[0].closed
+
+
+def test_stream_renews_once_when_asked_twice() -> None:
+    """One successor at a time; asked again later, it is renewed again."""
+    story = Story([])
+    story.sockets = [
+        [lambda: story.stream.renew(), lambda: story.stream.renew(), HELD],
+        [ORDER_EVENT, lambda: story.stream.renew(), HELD],
+        [],
+    ]
+    story.run()
+    assert story.kinds == [StreamConnected, StreamConnected, OrderUpdated, StreamConnected, StreamLost]
+    assert len(story.urls) == 3
+
+
+def test_stream_drops_a_connection_that_is_not_believed_even_when_no_other_can_be_opened() -> None:
+    """Lost, said so, and tried again with growing pauses, as after any loss."""
+    story = Story([])
+    story.sockets = [[lambda: story.stream.renew(), HELD], OSError("no route"), OSError("no route"), []]
     story.run()
     assert story.kinds == [StreamConnected, StreamLost, StreamConnected, StreamLost]
-    assert story.waits == []
-    assert story.closed >= 1
-
-
-def test_stream_notices_a_renewal_that_came_with_a_message() -> None:
-    """The message is still handed on."""
-    story = Story([])
-    story.sockets = [[story.stream.renew, ORDER_EVENT, ORDER_EVENT], []]
-    story.run()
     assert story.reasons[0] == "renewed"
-    assert story.kinds.count(OrderUpdated) == 1
+    assert [code for code, _text in story.problems] == ["stream_unreachable"] * 2
+    assert story.waits[:2] == [1.0, 2.0]
+
+
+def test_stream_cuts_the_overlap_short_when_the_old_connection_is_not_believed() -> None:
+    """A renewal during a planned one."""
+    story = Story([*DAY, HELD], [ORDER_EVENT])
+    story.waiting = story.stream.renew
+    story.run()
+    assert story.kinds == [StreamConnected, StreamConnected, OrderUpdated, StreamLost]
+    assert len(story.urls) == 2
+
+
+def test_stream_leaves_no_connection_open_when_it_is_stopped_amid_a_renewal() -> None:
+    """The next one is closed by whoever learns of it last."""
+    story = Story([*DAY, HELD], [HELD])
+    story.waiting = story.stream.stop
+    story.run()
+    next_thread = next((t for t in threading.enumerate() if t.name == "bracketeer-user-stream-next"), None)
+    if next_thread is not None:
+        next_thread.join(5)
+    assert [socket.closed for socket in story.opened] == [True, True]
+    assert story.kinds == [StreamConnected, StreamLost]
 
 
 @pytest.mark.parametrize(
