@@ -7,11 +7,13 @@ from decimal import Decimal
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from bracketeer.core.commands import AnyCommand, CancelOrder, LookUpOrder, LookUpSymbol, RenewStream, SubmitOrder
 from bracketeer.core.engine import replay
-from bracketeer.core.events import Fill, PositionClaimed, TradeRow
+from bracketeer.core.events import Fill, PositionClaimed, PositionUpdated, TradeRow
 from bracketeer.core.intent import OrderIntent
+from bracketeer.core.position import expected_amount
 from bracketeer.core.settings import Policy
 from bracketeer.core.state import State
 from bracketeer.core.values import AlgoStatus, OrderStatus, OrderType, Role, Side
@@ -224,6 +226,13 @@ class World(Story):
         self.now += 300
         self.stream_connected()
 
+    def rotate(self, overlap: int) -> None:
+        """Another connection takes over from the stream's: what was told last is told again, by the other one."""
+        streamed = [e for e in self.events if isinstance(e, PositionUpdated) or getattr(e, "source", "") == "stream"]
+        self.stream_connected()
+        for event in streamed[-overlap:]:
+            self.feed(replace(event, at_ms=self.now))
+
 
 acts: st.SearchStrategy[Callable[[World], object]] = st.sampled_from([
     lambda w: w.hit(OrderType.STOP_MARKET),
@@ -234,6 +243,9 @@ acts: st.SearchStrategy[Callable[[World], object]] = st.sampled_from([
     lambda w: w.take_away(Role.TAKE_PROFIT),
     lambda w: w.close(f"close-{w.now}"),
     lambda w: w.lose_stream(),
+    lambda w: w.rotate(1),
+    lambda w: w.rotate(3),
+    lambda w: w.rotate(9),
     lambda w: w.crash(),
     lambda w: w.stream_lost(),
     lambda w: None,
@@ -253,6 +265,7 @@ def assert_right(world: World) -> None:
         assert len(stops) == 1
         assert world.algo(stops[0]).status is AlgoStatus.NEW
         assert world.state.positions["BTCUSDT|BOTH"].amount == world.amount
+        assert expected_amount(world.state, world.bracket) == world.amount
     else:
         assert world.amount == 0
         assert resting == []
