@@ -69,6 +69,7 @@ class Bracket(msgspec.Struct, frozen=True, kw_only=True):
 
     external_net: Decimal = ZERO  # what others traded on our position; + adds to it, - takes from it
     external_trades: tuple[int, ...] = ()
+    external_ms: int = 0  # exchange time of the newest of them
     disagree_since_ms: int | None = None  # our ledger and the exchange's position differ
     disagreements: int = 0  # how often that was looked into without an explanation, the exchange saying the same
     disagree_amount: Decimal | None = None  # what it said

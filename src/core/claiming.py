@@ -81,7 +81,6 @@ def claim(turn: Turn, event: PositionClaimed) -> None:
             average=event.entry_price or None,
             first_fill_ms=turn.now_ms,  # bare since it is ours: before that it was not ours to guard
             updated_ms=event.updated_at_ms,
-            streamed=True,
         )
     )
     bracket = turn.update(bracket.with_id(intent))

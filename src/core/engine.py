@@ -88,6 +88,21 @@ def replay(state: State, events: list[AnyEvent]) -> State:
 def _drive(turn: Turn, bracket: Bracket) -> None:
     """Everything one bracket needs now. Level-triggered: see the module's text."""
     bracket = turn.update(bracket, wake_ms=None)
+    bracket, silent = check_stream(turn, bracket)  # first: an end that was not told is part of it
+    if silent:
+        turn.state.stream_up = False
+    remaining = _serve(turn, bracket)
+    if silent:  # after what protects
+        turn.commands.append(RenewStream(why="something that happened was not told of in time"))
+    if remaining is None:
+        return
+    bracket = turn.look_at_symbol(remaining, "stream_silent") if silent else remaining
+    bracket = conclude_entry(turn, bracket)
+    _conclude_closers(turn, bracket)
+
+
+def _serve(turn: Turn, bracket: Bracket) -> Bracket | None:
+    """What orders and position need; None when the bracket is over."""
     bracket = resolve_orders(turn, bracket)
     quantity = open_quantity(turn.state, bracket)
     entry = turn.state.orders[bracket.entry_id]
@@ -99,19 +114,8 @@ def _drive(turn: Turn, bracket: Bracket) -> None:
             bracket = guard(turn, bracket)
         if bracket.closing is not None:
             bracket = close(turn, bracket)
-        bracket = _watch(turn, bracket)
-    elif entry.closed:
-        remaining = clear(turn, bracket)
-        if remaining is None:
-            return
-        bracket = remaining
-    bracket, silent = check_stream(turn, bracket)
-    if silent:
-        turn.state.stream_up = False
-        turn.commands.append(RenewStream(why="an acknowledged order was not told of in time"))
-        bracket = turn.look_at_symbol(bracket, "stream_silent")
-    bracket = conclude_entry(turn, bracket)
-    _conclude_closers(turn, bracket)
+        return _watch(turn, bracket)
+    return clear(turn, bracket) if entry.closed else bracket
 
 
 def _watch(turn: Turn, bracket: Bracket) -> Bracket:

@@ -113,7 +113,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     last_fill_known_ms: int = 0  # our estimate of it when we learned of the fill
     updated_ms: int = 0
     acked_ms: int | None = None
-    streamed: bool = False  # the stream has told of it
+    untold_ms: int | None = None  # exchange time of the newest change that an answer told, and the stream has not yet
     given_up: bool = False  # its end is our conclusion, not the exchange's word: that can contradict it
     withheld: str = ""  # the denial code, where it was not sent, or not sent again
     tries: Tries = Tries()
@@ -136,7 +136,7 @@ class AlgoOrder(msgspec.Struct, frozen=True, kw_only=True):
     acked_ms: int | None = None
     updated_ms: int = 0
     reason: str = ""
-    streamed: bool = False
+    untold_ms: int | None = None  # as for a normal order
     given_up: bool = False  # its end is our conclusion, not the exchange's word: that can contradict it
     tries: Tries = Tries()
 
@@ -187,9 +187,12 @@ def apply_order(order: Order, change: OrderChange) -> tuple[Order, Verdict]:
         last_fill_ms=max(order.last_fill_ms, change.exchange_time_ms) if grew else order.last_fill_ms,
         last_fill_known_ms=max(order.last_fill_known_ms, change.at_ms) if grew else order.last_fill_known_ms,
         updated_ms=max(order.updated_ms, change.exchange_time_ms),
-        streamed=order.streamed or change.streamed,
         given_up=order.given_up and not allowed,
     )
+    if change.streamed and change.status == status and change.executed >= executed:
+        updated = msgspec.structs.replace(updated, untold_ms=None)
+    elif not change.streamed and (grew or status != order.status):
+        updated = msgspec.structs.replace(updated, untold_ms=change.exchange_time_ms)
     if updated == order:
         return order, Verdict.STALE
     if allowed or same or grew:
@@ -230,8 +233,13 @@ def apply_algo(
         updated_ms=max(order.updated_ms, exchange_time_ms),
         reason=reason or order.reason,
         given_up=order.given_up and not allowed,
-        streamed=order.streamed or streamed,
     )
+    # An old order that is found resting once more is no news: the stream told of it in its time.
+    news = new_status is not order.status and (new_status is not AlgoStatus.NEW or exchange_time_ms > order.updated_ms)
+    if streamed and status is new_status:
+        updated = msgspec.structs.replace(updated, untold_ms=None)
+    elif not streamed and news:
+        updated = msgspec.structs.replace(updated, untold_ms=exchange_time_ms)
     if updated == order:
         return order, Verdict.STALE
     if allowed or status == order.status:

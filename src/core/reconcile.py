@@ -108,6 +108,7 @@ def _attribute_trades(
                 side=trade.side,
                 fill=_fill(trade),
                 position_side=trade.position_side,
+                exchange_time_ms=trade.exchange_time_ms,
             )
     # A list that lacks a trade of ours may lack others as well: it lags, or it is empty by mistake.
     ledger = orders_of(turn.state, bracket)

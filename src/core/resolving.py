@@ -24,7 +24,9 @@ ASK_SELDOM_MS = 5000
 STUCK_MS = 1000
 """An acknowledged market order that has not ended after this long is asked about."""
 STREAM_SILENCE_MS = 1000
-"""An acknowledged order that the stream has not told of after this long makes the stream suspect."""
+"""What the stream has not told this long after it happened makes the stream suspect."""
+STAMP_SLACK_MS = 100
+"""An answer may stamp a trade later than the stream does: it has the time of the order's last change."""
 LEG_PAUSE_MS = 50
 STOP_PAUSE_MAX_MS = 400
 TAKE_PAUSE_MAX_MS = 30_000
@@ -238,18 +240,29 @@ def _all_over(turn: Turn, bracket: Bracket) -> bool:
 
 
 def check_stream(turn: Turn, bracket: Bracket) -> tuple[Bracket, bool]:
-    """Whether the stream kept silent about an order that the exchange acknowledged (failure mode 7)."""
+    """Whether the stream kept silent about something that an answer told (failure mode 7): an order or its end, what it
+    traded, or the position that followed from a trade. What happened before it connected was never its business."""
     if not turn.state.stream_up:
         return bracket, False
     silent = False
-    for role_ids in bracket.ids.values():
-        for client_id in role_ids:
-            for record in (turn.state.orders.get(client_id), turn.state.algos.get(client_id)):
-                if record is None or record.streamed or (record.acked_ms or 0) <= turn.state.stream_since_ms:
-                    continue
-                due = (record.acked_ms or 0) + STREAM_SILENCE_MS
-                if turn.now_ms >= due:
-                    silent = True
-                else:
-                    bracket = turn.wake(bracket, due)
+    for happened_ms in _untold(turn, bracket):
+        due = happened_ms + STREAM_SILENCE_MS
+        if happened_ms > turn.state.stream_since_ms and turn.now_ms >= due:
+            silent = True
+        elif happened_ms > turn.state.stream_since_ms:
+            bracket = turn.wake(bracket, due)
     return bracket, silent
+
+
+def _untold(turn: Turn, bracket: Bracket) -> list[int]:
+    """When that happened which the stream has yet to tell, on the exchange's clock."""
+    ids = [client_id for role_ids in bracket.ids.values() for client_id in role_ids]
+    records = [turn.state.orders.get(i) for i in ids] + [turn.state.algos.get(i) for i in ids]
+    untold = [record.untold_ms for record in records if record is not None and record.untold_ms is not None]
+    view = turn.state.positions.get(position_key(bracket.symbol, bracket.position_side))
+    heard_ms = 0 if view is None else view.heard_ms
+    traded_ms = max((order.last_fill_ms for order in orders_of(turn.state, bracket)), default=0)
+    traded_ms = max(traded_ms, bracket.external_ms)
+    if heard_ms < traded_ms - STAMP_SLACK_MS:
+        untold.append(traded_ms)
+    return untold

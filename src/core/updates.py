@@ -255,7 +255,14 @@ def position_updated(turn: Turn, event: PositionUpdated) -> None:
 
 
 def foreign_trade(
-    turn: Turn, bracket: Bracket, *, client_id: str, side: Side, fill: Fill, position_side: PositionSide
+    turn: Turn,
+    bracket: Bracket,
+    *,
+    client_id: str,
+    side: Side,
+    fill: Fill,
+    position_side: PositionSide,
+    exchange_time_ms: int,
 ) -> Bracket:
     """Somebody else traded on the position of a bracket: attributed once, by trade id, and told. An empty client id
     means that nobody could name the order."""
@@ -269,6 +276,7 @@ def foreign_trade(
         bracket,
         external_net=bracket.external_net + signed,
         external_trades=(*bracket.external_trades, fill.trade_id),
+        external_ms=max(bracket.external_ms, exchange_time_ms),
     )
 
 
@@ -286,6 +294,7 @@ def _foreign_order(turn: Turn, event: OrderUpdated) -> None:
             side=event.side,
             fill=event.fill,
             position_side=event.position_side,
+            exchange_time_ms=event.exchange_time_ms,
         )
 
 
