@@ -76,7 +76,12 @@ class StoryLog:
         """All wake-ups up to an instant; every command on the way."""
         commands: list[AnyCommand] = []
         while (wake := self.state.next_wake_ms()) is not None and wake <= at_ms:
-            commands += self.advance_to_wake()
+            if wake > self.now:
+                commands += self.advance_to_wake()
+                continue
+            commands += self.tick()  # the story jumped over it
+            again = self.state.next_wake_ms()
+            assert again is None or again > self.now, "the engine asked for a wake-up in the past"
         self.now = max(self.now, at_ms)
         return commands
 
