@@ -62,6 +62,9 @@ from .values import AlgoStatus, OrderStatus
 
 EXACT = Context(prec=50)
 DISAGREE_MS = 250
+POLL_SHARE_MS = 350
+"""A look at a symbol weighs 7 (binance-usdm.md §7.1): one every 350 ms takes half of a minute's 2400. The other half is
+for finding out about orders and for restarts; a manager that spent it all on looking is blind until the minute ends."""
 """Fill and position travel as separate events; only a difference that lasts longer is looked into."""
 
 
@@ -135,8 +138,7 @@ def _watch(turn: Turn, bracket: Bracket) -> Bracket:
                 bracket = turn.wake(bracket, due)
     elif bracket.disagree_since_ms is not None:
         bracket = turn.update(bracket, disagree_since_ms=None, disagreements=0, disagree_amount=None)
-    policy = turn.state.policy
-    interval = policy.poll_idle_interval_ms if turn.state.stream_up else policy.poll_interval_ms
+    interval = poll_pause_ms(turn.state)
     next_look = bracket.next_look_ms
     if next_look is None or next_look > turn.now_ms + interval:
         bracket = turn.update(bracket, next_look_ms=turn.now_ms + interval)
@@ -145,6 +147,14 @@ def _watch(turn: Turn, bracket: Bracket) -> Bracket:
         bracket = turn.look_at_symbol(bracket, "poll")
     next_look = bracket.next_look_ms
     return bracket if bracket.asking or next_look is None else turn.wake(bracket, next_look)
+
+
+def poll_pause_ms(state: State) -> int:
+    """How long from one look at a symbol to the next: seldom while the stream speaks, else often; with many open
+    positions as often as the request budget bears."""
+    if state.stream_up:
+        return state.policy.poll_idle_interval_ms
+    return max(state.policy.poll_interval_ms, POLL_SHARE_MS * len(state.brackets))
 
 
 def _conclude_closers(turn: Turn, bracket: Bracket) -> None:

@@ -6,8 +6,10 @@ import itertools
 from decimal import Decimal
 
 import pytest
+from msgspec.structs import replace
 
 from bracketeer.core.commands import Announce, AnyCommand, LookUpOrder, LookUpSymbol, RenewStream, SubmitOrder
+from bracketeer.core.engine import poll_pause_ms
 from bracketeer.core.journal import command_line
 from bracketeer.core.settings import Policy
 from bracketeer.core.turn import Turn
@@ -207,6 +209,17 @@ def test_polls_seldom_when_the_stream_is_up() -> None:
     at = story.now
     story.run_until(at + 1000)
     assert story.symbol_lookups[looked:] == ["poll", "poll"]
+
+
+def test_polls_of_many_positions_leave_half_of_the_budget() -> None:
+    """With the stream down, eight symbols at 7 a look: no more than 1200 a minute; one symbol as often as ever."""
+    story = Story().protected()
+    story.stream_lost()
+    assert poll_pause_ms(story.state) == story.state.policy.poll_interval_ms
+    (bracket,) = story.state.brackets.values()
+    many = {f"entry-{number}": bracket for number in range(8)}
+    pause_ms = poll_pause_ms(replace(story.state, brackets=many))
+    assert 8 * 7 * 60_000 / pause_ms <= 1200
 
 
 def test_looks_again_when_the_stream_connects_during_a_question() -> None:
