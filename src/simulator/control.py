@@ -119,6 +119,12 @@ def perform(exchange: Exchange, name: str, body: Body) -> Row:
     return _ACTIONS[name](exchange, body)
 
 
+def show_orders(exchange: Exchange) -> Row:
+    """Show every order the account ever had, oldest first: whose id traded is told by no trade row."""
+    orders = exchange.account.orders.by_id.values()
+    return {"orders": [messages.order_row(exchange.venue.instruments[order.symbol], order) for order in orders]}
+
+
 def _show_trails(exchange: Exchange) -> Row:
     return exchange.trails.rows()
 
@@ -127,7 +133,12 @@ class _UnknownControlError(Exception):
     """No control has this method and path."""
 
 
-_VIEWS: dict[str, Callable[[Exchange], Row]] = {"state": state, "faults": show_faults, "trails": _show_trails}
+_VIEWS: dict[str, Callable[[Exchange], Row]] = {
+    "state": state,
+    "orders": show_orders,
+    "faults": show_faults,
+    "trails": _show_trails,
+}
 _VIEW = "/sim/view/"
 
 

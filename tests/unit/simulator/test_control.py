@@ -47,6 +47,16 @@ def test_state_shows_the_account_in_the_exchanges_own_words() -> None:
     assert shown["history"] == {"requests": 3, "orders": 2, "algoOrders": 1, "trades": 1}
 
 
+def test_orders_shows_those_that_ended_too() -> None:
+    """Whose order traded: a trade has no client id."""
+    desk = Desk()
+    desk.market("BUY", "0.010", newClientOrderId="entry")
+    desk.limit("BUY", "0.010", "59000.0")
+    shown = json.loads(handle_control(desk.exchange, "GET", "/sim/orders", b"").body)["orders"]
+    assert [(row["status"], row["executedQty"]) for row in shown] == [("FILLED", "0.010"), ("NEW", "0.000")]
+    assert shown[0]["clientOrderId"] == "entry"
+
+
 def test_state_keeps_secrets() -> None:
     """No secret, signature or listen key, not even one that a client sent as a parameter."""
     desk = Desk()
