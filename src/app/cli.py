@@ -94,6 +94,12 @@ def sim(
     ] = None,
     speed: Annotated[float, typer.Option("--speed", min=0.001, help="How much quicker recorded prices pass.")] = 1.0,
     latency_ms: Annotated[int, typer.Option("--latency-ms", min=0, help="Delay of each answer.")] = 0,
+    switches: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--switch", metavar="NAME=VALUE", help="Decide an open point of the exchange otherwise; repeatable."
+        ),
+    ] = None,
     bound_to_stdin: Annotated[bool, typer.Option("--bound-to-stdin", help="End when standard input ends.")] = False,
     list_faults: Annotated[
         bool, typer.Option("--list-faults", help="Show every way it can be made to fail, and stop.")
@@ -121,6 +127,7 @@ def sim(
             prices=prices,
             speed=speed,
             latency_ms=latency_ms,
+            switches=tuple(switches or ()),
             bound_to_stdin=bound_to_stdin,
             script=script,
         )

@@ -28,6 +28,7 @@ def run_simulator(
     prices: str | None,
     speed: float,
     latency_ms: int,
+    switches: tuple[str, ...] = (),
     bound_to_stdin: bool = False,
     script: Path | None = None,
 ) -> None:
@@ -50,20 +51,21 @@ def run_simulator(
     if script is not None and not script.is_file():
         raise BracketeerError("no such script", code="bad_script", script=str(script))
     output.note("[dim]simulated exchange: a page to watch it at /, controls at /sim, Ctrl-C stops it[/dim]")
-    config = SimulatorConfig(
-        port=port,
-        seed=seed,
-        api_key=api_key,
-        api_secret=api_secret,
-        profile=profile,
-        prices=prices,
-        speed=speed,
-        latency_ms=latency_ms,
-        script=tuple(script.read_text(encoding="utf-8").splitlines()) if script else (),
-    )
     if bound_to_stdin:
         threading.Thread(target=_stop_at_end_of_input, name="stdin", daemon=True).start()
     try:
+        config = SimulatorConfig(
+            port=port,
+            seed=seed,
+            api_key=api_key,
+            api_secret=api_secret,
+            profile=profile,
+            prices=prices,
+            speed=speed,
+            latency_ms=latency_ms,
+            switches=switches,
+            script=tuple(script.read_text(encoding="utf-8").splitlines()) if script else (),
+        )
         run(config)
     except (OSError, ValueError) as error:
         raise BracketeerError(f"the simulator cannot start: {error}", code="cannot_start", port=port) from error

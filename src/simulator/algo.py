@@ -113,6 +113,8 @@ class AlgoService:
             raise refusal(Code.MAX_ALGO_ORDERS)
         if ticket.close_position or ticket.time_in_force == "GTE_GTC":
             self._admit_with_position(account, ticket)
+        elif ticket.reduce_only and self._venue.switches.reduce_only_algo_needs_position:
+            self._admit_reducing(account, ticket)
         price = market.watched_price(ticket.working_type)
         if ticket.order_type != "TRAILING_STOP_MARKET":
             if reached(ticket.side, ticket.order_type, price, ticket.trigger_price):
@@ -134,6 +136,12 @@ class AlgoService:
             scope = (algo.side, algo.position_side, algo.is_stop_kind)
             if algo.close_position and ticket.close_position and scope == (ticket.side, ticket.position_side, is_stop):
                 raise refusal(Code.CLOSE_POSITION_EXISTS)
+
+    def _admit_reducing(self, account: Account, ticket: AlgoTicket) -> None:
+        """Refuse what has nothing to reduce now, though it could later."""
+        leg = account.position(ticket.symbol, ticket.position_side)
+        if not leg.amount or not is_closing_side(ticket.side, ticket.position_side, leg.amount):
+            raise refusal(Code.REDUCE_ONLY)
 
     def find(self, account: Account, algo_id: int | None, client_algo_id: str) -> AlgoOrder:
         """Find a conditional order, by id or the newest by client id; an unknown one is -2013."""

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from .profiles import PROFILES
+from .profiles import PROFILES, Switches
+from .switching import read_pairs, turned
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,7 @@ class SimulatorConfig:
     prices: str = "walk"
     speed: float = 1.0
     latency_ms: int = 0
+    switches: tuple[str, ...] = ()  # NAME=VALUE of ``profiles.Switches``
     script: tuple[str, ...] = ()  # the lines of a story, see ``script``
 
     def __post_init__(self) -> None:
@@ -27,3 +29,4 @@ class SimulatorConfig:
             raise ValueError("speed must be above zero")
         if self.latency_ms < 0:
             raise ValueError("latency_ms must not be negative")
+        turned(Switches(), read_pairs(self.switches))

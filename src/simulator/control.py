@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable
 
-from . import messages
+from . import messages, switching
 from .account_controls import delist, set_funding, transfer
 from .answers import HttpAnswer
 from .decimals import plain
@@ -98,6 +98,12 @@ def set_account(exchange: Exchange, body: Body) -> Row:
     return {"dualSidePosition": account.is_hedge_mode, "balance": plain(account.wallet)}
 
 
+def _switch(exchange: Exchange, body: Body) -> Row:
+    """Decide open points otherwise, by name: see ``profiles.Switches``."""
+    exchange.set_switches(body)
+    return switching.rows(exchange.switches)
+
+
 # What ``POST /sim/<name>`` does, and a line of a script with ``"do": "<name>"``.
 _ACTIONS: dict[str, Callable[[Exchange, Body], Row]] = {
     "price": _price,
@@ -110,6 +116,7 @@ _ACTIONS: dict[str, Callable[[Exchange, Body], Row]] = {
     "funding": set_funding,
     "transfer": transfer,
     "delist": delist,
+    "switch": _switch,
 }
 ACTION_NAMES = frozenset(_ACTIONS)
 
@@ -129,6 +136,10 @@ def _show_trails(exchange: Exchange) -> Row:
     return exchange.trails.rows()
 
 
+def _show_switches(exchange: Exchange) -> Row:
+    return switching.rows(exchange.switches)
+
+
 class _UnknownControlError(Exception):
     """No control has this method and path."""
 
@@ -138,6 +149,7 @@ _VIEWS: dict[str, Callable[[Exchange], Row]] = {
     "orders": show_orders,
     "faults": show_faults,
     "trails": _show_trails,
+    "switches": _show_switches,
 }
 _VIEW = "/sim/view/"
 

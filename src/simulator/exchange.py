@@ -32,6 +32,7 @@ from .records import PriceTrails, RequestLog
 from .rest.dispatch import ROUTES, Dispatcher, RestRequest
 from .risk import RiskDesk
 from .streams import dump
+from .switching import turned
 from .trading import Trading
 from .venue import Venue
 from .world import World
@@ -100,6 +101,11 @@ class Exchange:
         self.seed = self.seed if seed is None else seed
         self.clock.reset()
         self._build()
+
+    def set_switches(self, changes: Mapping[str, object]) -> None:
+        """Decide open points otherwise, by name, and for good; ``refusals_before_ban`` and ``shutdown_notice_ms`` from
+        the next reset on. What makes no sense raises ``ValueError``."""
+        self.switches = self.venue.switches = turned(self.switches, changes)
 
     # REST.
 

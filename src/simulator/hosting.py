@@ -18,7 +18,9 @@ from .asgi import ABORT_EXTENSION, Application, Receive, Scope, Send
 from .config import SimulatorConfig
 from .exchange import Exchange
 from .prices import PricePath, open_path
+from .profiles import Switches
 from .script import play, read_script
+from .switching import read_pairs, turned
 from .transport import GatheringTransport
 from .venue import Venue
 
@@ -181,4 +183,5 @@ def make_exchange(config: SimulatorConfig) -> Exchange:
         api_key=config.api_key,
         api_secret=config.api_secret,
         profile=config.profile,
+        switches=turned(Switches(), read_pairs(config.switches)),
     )

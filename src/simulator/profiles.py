@@ -54,6 +54,9 @@ class Switches:
     status_503_code: int = -1000  # point 5
     close_position_time_in_force: str = "GTE_GTC"  # point 8
     reduce_only_conflict: ReduceOnlyConflict = ReduceOnlyConflict.REFUSE  # point 11
+    # §4.6: reduce-only conditional orders with a quantity were seen to be accepted before there is a position; no
+    # document promises it. If not: -2022.
+    reduce_only_algo_needs_position: bool = False
     # Point 15: the single query answered -2013 for orders that were open, while the lists showed them.
     algo_query_is_blind: bool = False
     leverage_bracket_always_list: bool = False  # point 14: with ``symbol`` documented as an object

@@ -109,6 +109,10 @@ class RunningSimulator:
         """End all faults that wait or stand; tell how many."""
         return self._on_loop(lambda: self.exchange.faults.lift())
 
+    def switch(self, **changes: object) -> None:
+        """Decide open points of the exchange otherwise; names as in ``profiles.Switches``."""
+        self._on_loop(lambda: self.exchange.set_switches(changes))
+
     def play(self, *lines: str) -> None:
         """Play a script from now on, one JSON object per line."""
         steps = read_script(lines, self.exchange.venue.instruments)

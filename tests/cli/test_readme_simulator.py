@@ -97,8 +97,10 @@ def test_shell_lines_trade_and_look(desk: Desk) -> None:
 
 
 def test_shell_lines_control(desk: Desk) -> None:
-    """Prices, faults, clock and a fresh start, each with its effect."""
-    price, failing, lagging, faults, one, rest, later, back, fresh = desk.shell(block_with("sh", "/sim/lift", TOLD))
+    """Prices, faults, clock, switches and a fresh start, each with its effect."""
+    price, failing, lagging, faults, one, rest, later, back, open_points, decided, fresh = desk.shell(
+        block_with("sh", "/sim/lift", TOLD)
+    )
     assert price["price"] == "59500.00"
     assert [(row["id"], row["fault"], row["times"]) for row in faults["waiting"]] == [
         (failing["id"], "status_503", 2),
@@ -106,6 +108,8 @@ def test_shell_lines_control(desk: Desk) -> None:
     ]
     assert (one, rest) == ({"lifted": 1}, {"lifted": 1})
     assert 0 <= later["serverTime"] - back["serverTime"] <= 60_000
+    name = "reduce_only_algo_needs_position"
+    assert (open_points[name], decided) == (False, open_points | {name: True})
     assert fresh == {"seed": 1}
 
 
@@ -186,5 +190,6 @@ def test_every_command_of_the_section_is_run() -> None:
     """A block that is added is one that is tried."""
     tried = ("--port 8590", "openssl", "listenKey", "/sim/lift", "story.jsonl")
     assert [block_with("sh", words, TOLD) for words in tried] == blocks("sh", TOLD)
-    controls = set(re.findall(r"`?/sim/([a-z]+)", TOLD)) - {"state", "faults", "orders"}
-    assert controls == {"price", "fault", "lift", "clock", "reset", "order", "account", "funding", "transfer", "delist"}
+    controls = set(re.findall(r"`?/sim/([a-z]+)", TOLD)) - {"state", "faults", "orders", "switches"}
+    acts = {"price", "fault", "lift", "clock", "reset", "order", "account", "funding", "transfer", "delist", "switch"}
+    assert controls == acts

@@ -92,6 +92,18 @@ def test_reduce_only_with_quantity_is_accepted_without_a_position() -> None:
     assert Desk().algo("SELL", "STOP_MARKET", "58000", quantity="0.010", reduceOnly="true").status == 200
 
 
+@pytest.mark.parametrize("kind", ["STOP_MARKET", "TAKE_PROFIT_MARKET"])
+def test_reduce_only_with_quantity_can_be_made_to_need_a_position(kind: str) -> None:
+    """The other reading of ``§4.6``: -2022 until the fill."""
+    desk = Desk(switches=Switches(reduce_only_algo_needs_position=True))
+    price = {"STOP_MARKET": "58000", "TAKE_PROFIT_MARKET": "62000"}[kind]
+    assert desk.algo("SELL", kind, price, quantity="0.010", reduceOnly="true").code == -2022
+    assert desk.algo("SELL", kind, price, quantity="0.010").status == 200, "only reduce-only orders are meant"
+    desk.market("BUY", "0.010")
+    assert desk.algo("SELL", kind, price, quantity="0.010", reduceOnly="true").status == 200
+    assert desk.algo("BUY", "STOP_MARKET", "62000", quantity="0.010", reduceOnly="true").code == -2022
+
+
 def test_one_close_position_stop_and_one_take_profit_per_direction() -> None:
     """The scope of -4130 is symbol, side and kind."""
     desk = long_desk()

@@ -220,3 +220,37 @@ class TestNakedTime:
         desk.market("SELL", "0.010")
         desk.now_ms += 100
         assert self._naked(desk) == {"now": 0, "worst": 5}
+
+
+def test_switches_are_shown_and_turned() -> None:
+    """The open points of the reference, by name; a reset keeps what was decided."""
+    desk = Desk()
+    shown = json.loads(handle_control(desk.exchange, "GET", "/sim/switches", b"").body)
+    assert shown["reduce_only_algo_needs_position"] is False
+    assert shown["trigger_multiplier"] == "5"
+    assert desk.algo("SELL", "STOP_MARKET", "58000", quantity="0.010", reduceOnly="true").status == 200
+    status, shown = post(desk, "/sim/switch", {"reduce_only_algo_needs_position": True, "status_503_code": -1008})
+    assert (status, shown["reduce_only_algo_needs_position"], shown["status_503_code"]) == (200, True, -1008)
+    for _ in range(2):
+        assert desk.algo("SELL", "STOP_MARKET", "58000", quantity="0.010", reduceOnly="true").code == -2022
+        desk.exchange.reset()
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"warp": True}, "no such switch: warp"),
+        ({"algo_query_is_blind": "maybe"}, "algo_query_is_blind cannot be maybe"),
+        ({"reduce_only_conflict": "explode"}, "reduce_only_conflict cannot be explode"),
+        ({"recv_window_max_ms": "soon"}, "recv_window_max_ms cannot be soon"),
+        ({"trigger_multiplier": "x"}, "trigger_multiplier cannot be x"),
+    ],
+)
+def test_switch_that_makes_no_sense_changes_nothing(change: dict[str, object], told: str) -> None:
+    """Refused with the name."""
+    desk = Desk()
+    before = desk.exchange.switches
+    status, answer = post(desk, "/sim/switch", change)
+    assert status == 400
+    assert told in answer["error"]
+    assert desk.exchange.switches == before
