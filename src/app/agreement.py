@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from ..core.client_ids import is_ours
+from ..core.legs import legs_of
 from ..core.position import expected_amount
 from ..core.state import State
 from ..core.values import AlgoStatus, Role, exact, plain
@@ -60,9 +61,9 @@ def _order_differences(state: State, books: ExchangeBooks) -> Iterator[str]:
     for bracket in state.brackets.values():
         known.update(client_id for ids in bracket.ids.values() for client_id in ids)
         for role, name in ((Role.STOP_LOSS, "stop loss"), (Role.TAKE_PROFIT, "take profit")):
-            algo = state.algos.get(bracket.current(role) or "")
-            if algo is not None and algo.status is AlgoStatus.NEW and algo.intent.client_order_id not in resting:
-                yield f"{bracket.symbol}: our {name} {algo.intent.client_order_id} does not rest at the exchange"
+            for algo in legs_of(state, bracket, role):
+                if algo.status is AlgoStatus.NEW and algo.intent.client_order_id not in resting:
+                    yield f"{bracket.symbol}: our {name} {algo.intent.client_order_id} does not rest at the exchange"
     for client_id, row in resting.items():
         if is_ours(client_id) and client_id not in known:
             yield f"{row.get('symbol')}: {client_id} is ours and rests, but belongs to no position we know"

@@ -11,13 +11,14 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
-from ..execution.settling import is_guarded
+from ..execution.settling import is_guarded, is_protected
 from .console import WARNING, Output, marked
 
 if TYPE_CHECKING:
     from ..execution.order_manager import OrderExecutionManager
 
 STAY_PAUSE_S: Final = 0.02
+HAND_OVER_S: Final = 1.0
 Result = TypeVar("Result")
 
 
@@ -59,7 +60,11 @@ class Finishing(Generic[Result]):
 
 
 def stay_until_guarded(output: Output, manager: OrderExecutionManager) -> bool:
-    """Keep the manager at work until it may be left alone; whether that took a wait. Ctrl-C leaves at once."""
+    """Keep the manager at work until it may be left alone; whether that took a wait worth telling. Ctrl-C leaves at
+    once."""
+    quiet_until_s = time.monotonic() + HAND_OVER_S
+    while is_protected(state := manager.state()) and not is_guarded(state) and time.monotonic() < quiet_until_s:
+        time.sleep(STAY_PAUSE_S)  # what left with the entry is being replaced: a matter of a round trip or two
     if is_guarded(manager.state()):
         return False
     text = "a position is not settled yet: staying until it is (Ctrl-C leaves it to the next start)"

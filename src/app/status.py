@@ -16,8 +16,9 @@ from ..core.audit_chain import AuditLine, LineDamaged
 from ..core.audit_files import LOCK_NAME, log_files, read_since_checkpoint
 from ..core.errors import AuditError, BracketeerError
 from ..core.journal import rebuild
+from ..core.report import Reason
 from ..core.state import State
-from ..execution.queries import BracketView, NakedSummary, bracket_views, naked_recent
+from ..execution.queries import BracketView, NakedSummary, bracket_views, conditions, naked_recent
 from .agreement import ExchangeBooks, books_from, differences
 from .console import BAD, EXIT_FAILED, GOOD, WARNING, Output, counted, marked
 from .options import Venue
@@ -42,6 +43,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     naked_recent: NakedSummary | None
     anomalies: int
     missing_checks: dict[str, str]
+    conditions: tuple[Reason, ...]
 
 
 class StatusDocument(msgspec.Struct, frozen=True, kw_only=True):
@@ -136,6 +138,7 @@ def read_record(log_dir: Path) -> tuple[State, Record]:
         naked_recent=naked_recent(state),
         anomalies=state.anomalies,
         missing_checks=missing,
+        conditions=conditions(state),
     )
     return state, record
 
@@ -223,6 +226,9 @@ def _in_words(document: StatusDocument) -> Iterator[Text | Table]:
             yield marked(WARNING, "protect-only: no entries until these checks succeed, which are tried again")
             for name, failure in record.missing_checks.items():
                 yield marked(WARNING, f"  {name}: {failure}")
+    for condition in record.conditions:
+        told = f": {condition.text} ({condition.context['code']}: {condition.context['text']})"
+        yield marked(WARNING, (condition.code, "bold"), told)
     yield _brackets(record.brackets) if record.brackets else Text("no position of ours is open")
     if (recent := record.naked_recent) is not None:
         figures = f"median {recent.median_ms} ms, worst {recent.worst_ms} ms"

@@ -104,15 +104,11 @@ class Bracket(msgspec.Struct, frozen=True, kw_only=True):
             return self.claimed_from_ms
         return self.received_at_ms if self.flat_asked_ms is None else self.flat_asked_ms
 
-    def current(self, role: Role) -> str | None:
-        """The client id of the newest order of a role."""
-        ids = self.ids.get(role, ())
-        return ids[-1] if ids else None
-
-    def next_intent(self, role: Role, *, quantity: Decimal | None = None) -> OrderIntent:
+    def next_intent(self, role: Role, *, quantity: Decimal | None = None, armed: bool = False) -> OrderIntent:
         """The next order of a role: a new generation with its deterministic id.
 
-        Every order but the entry is reduce-only or closes the position, so it can never open or flip one (P3).
+        Every order but the entry is reduce-only or closes the position, so it can never open or flip one (P3). One that
+        is `armed` leaves with the entry; closePosition needs a position, so it has to carry a quantity (§4.6).
         """
         generation = len(self.ids.get(role, ()))
         leg = self.leg(role)
@@ -132,6 +128,7 @@ class Bracket(msgspec.Struct, frozen=True, kw_only=True):
             # In hedge mode the closing combinations reduce by nature and refuse the flag (binance-usdm.md §12.2).
             reduce_only=role is not Role.ENTRY and not closes_all and not hedge,
             close_position=closes_all,
+            armed=armed,
         )
 
     def leg(self, role: Role) -> ProtectionLeg | None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from .bracket import Bracket
 from .guarding import count_late_gap, end_naked_time
-from .order import ALGO_TRIGGERED, AlgoOrder
-from .position import Agreement, agreement, executed_in
+from .order import AlgoOrder
+from .position import Agreement, agreement, executed_in, executed_out
 from .reporting import end_bracket
 from .resolving import ASK_AGAIN_MS, count_disagreement, pace
 from .turn import Turn
@@ -20,7 +20,7 @@ def clear(turn: Turn, bracket: Bracket) -> Bracket | None:
     if bracket.flat_since_ms is None:
         bracket = end_naked_time(turn, bracket)
         bracket = turn.update(bracket, flat_since_ms=turn.now_ms, next_look_ms=None)
-    if executed_in(turn.state, bracket) > 0:
+    if executed_in(turn.state, bracket) > 0 or executed_out(turn.state, bracket) > 0:
         agreed = agreement(turn.state, bracket)
         if agreed is not Agreement.AGREES:
             return _prove_flat(turn, bracket, agreed)
@@ -31,7 +31,7 @@ def clear(turn: Turn, bracket: Bracket) -> Bracket | None:
             busy = busy or (order is not None and not order.closed)
             algo = turn.state.algos.get(client_id)
             if algo is not None:
-                bracket, working = _clear_algo(turn, bracket, algo)
+                bracket, working = clear_algo(turn, bracket, algo)
                 busy = busy or working
     if busy or bracket.asking:
         return bracket
@@ -55,7 +55,7 @@ def _prove_flat(turn: Turn, bracket: Bracket, agreed: Agreement) -> Bracket:
     return turn.look_at_symbol(bracket, "prove_flat", trades=agreed is Agreement.DIFFERS)
 
 
-def _clear_algo(turn: Turn, bracket: Bracket, algo: AlgoOrder) -> tuple[Bracket, bool]:
+def clear_algo(turn: Turn, bracket: Bracket, algo: AlgoOrder) -> tuple[Bracket, bool]:
     """Bring one protective order to its end; whether it is still at work."""
     if algo.status is AlgoStatus.FINISHED:
         order = turn.state.orders.get(algo.intent.client_order_id)
@@ -74,6 +74,4 @@ def _clear_algo(turn: Turn, bracket: Bracket, algo: AlgoOrder) -> tuple[Bracket,
         if turn.now_ms < due:
             return turn.wake(bracket, due), True
         turn.look_up(algo, "outcome_unknown")
-    elif algo.status in ALGO_TRIGGERED and executed_in(turn.state, bracket) == 0:
-        turn.look_up(algo, "triggered_end_not_told")
     return bracket, True

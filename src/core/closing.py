@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .bracket import Bracket, CloseReason
+from .legs import legs_of
 from .order import ALGO_TRIGGERED, ORDER_WORKING, Order
 from .position import executed_in, executed_out, open_quantity, orders_of
 from .state import position_key
@@ -52,8 +53,7 @@ def _is_gone(turn: Turn, bracket: Bracket, exits: list[Order]) -> bool:
     denials = [o for o in exits if o.status is OrderStatus.REJECTED and o.tries.error_code == NOTHING_TO_REDUCE]
     if len(denials) < DENIALS_NEEDED or not all(order.closed for order in orders_of(turn.state, bracket)):
         return False
-    legs = (turn.state.algos.get(i) for role in (Role.STOP_LOSS, Role.TAKE_PROFIT) for i in bracket.ids.get(role, ()))
-    if any(leg is not None and leg.status in ALGO_TRIGGERED for leg in legs):
+    if any(leg.status in ALGO_TRIGGERED for leg in legs_of(turn.state, bracket)):
         return False
     view = turn.state.positions.get(position_key(bracket.symbol, bracket.position_side))
     newest = max(order.tries.sent_at_ms for order in denials)
@@ -89,9 +89,7 @@ def close_refused(turn: Turn, bracket: Bracket, client_id: str) -> Bracket:
             bracket,
             client_id,
         )
-    for leg in (Role.STOP_LOSS, Role.TAKE_PROFIT):  # a leg that triggered meanwhile explains the refusal
-        current = bracket.current(leg)
-        algo = turn.state.algos.get(current) if current else None
-        if algo is not None and not algo.closed:
-            turn.look_up(algo, "close_refused")
+    for leg in legs_of(turn.state, bracket):  # one that triggered meanwhile explains the refusal
+        if not leg.closed:
+            turn.look_up(leg, "close_refused")
     return turn.look_at_symbol(bracket, "close_refused", trades=True)

@@ -14,6 +14,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from . import updates
+from .arming import tend_armed
 from .bracket import Bracket
 from .claiming import claim
 from .clearing import clear
@@ -58,7 +59,7 @@ from .resolving import (
 )
 from .state import SignalRecord, State
 from .turn import Turn
-from .values import AlgoStatus, OrderStatus
+from .values import AlgoStatus, ArmingMode, OrderStatus
 
 EXACT = Context(prec=50)
 DISAGREE_MS = 250
@@ -117,8 +118,8 @@ def _serve(turn: Turn, bracket: Bracket) -> Bracket | None:
             bracket = guard(turn, bracket)
         if bracket.closing is not None:
             bracket = close(turn, bracket)
-        return _watch(turn, bracket)
-    return clear(turn, bracket) if entry.closed else bracket
+        return _watch(turn, tend_armed(turn, bracket))
+    return clear(turn, bracket) if entry.closed else tend_armed(turn, bracket)
 
 
 def _watch(turn: Turn, bracket: Bracket) -> Bracket:
@@ -179,6 +180,8 @@ def _conclude_closers(turn: Turn, bracket: Bracket) -> None:
 def _engine_started(turn: Turn, event: EngineStarted) -> None:
     """A new process: what was in flight has an unknown outcome, and no request of before can arrive for long."""
     state = turn.state
+    if event.policy.arm is not ArmingMode.WITH_ENTRY or event.venue != state.venue:
+        state.arming_refused = None  # asked for anew some day, it is tried anew
     state.policy, state.version, state.venue = event.policy, event.version, event.venue
     state.starts += 1
     state.started_ms = event.at_ms

@@ -56,7 +56,7 @@ class SignalReceived(Event, frozen=True, kw_only=True, tag="signal_received"):
 
 
 class EntryWithheld(Event, frozen=True, kw_only=True, tag="entry_withheld"):
-    """The intent could not be made durable, so the entry was not sent."""
+    """The intents could not be made durable, so an entry, or an order that was to leave with it, was not sent."""
 
     client_order_id: str
     code: str

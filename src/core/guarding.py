@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from .bracket import Bracket, CloseReason
+from .legs import armed_leg, covers, standing_leg
 from .naked import gap_ended, stop_is_live
 from .order import ALGO_TRIGGERED, AlgoOrder
 from .position import open_quantity, orders_of
 from .protection import Action, AskAbout, CloseNow, LegState, Place, Resting, Target, Wait, plan_protection
+from .resolving import covered_pause_ms
 from .turn import Turn
 from .values import AlgoStatus, Role
 
@@ -17,13 +21,14 @@ CLOSE_TEXTS = {
     CloseReason.TAKE_PROFIT_CROSSED: "the price is already through the take profit; the position is closed at market",
 }
 
+GUARDING = frozenset({LegState.LIVE, LegState.TRIGGERED})
+
 
 def guard(turn: Turn, bracket: Bracket) -> Bracket:
     """One pass of protection over an open bracket."""
     target = Target(
         stop_wanted=bracket.stop_loss is not None,
         take_wanted=bracket.take_profit is not None,
-        arming=bracket.arming,
     )
     actions = plan_protection(
         target,
@@ -61,12 +66,12 @@ def _do(turn: Turn, bracket: Bracket, action: Action) -> Bracket:
         case CloseNow(reason=reason):
             return start_closing(turn, bracket, reason)
         case AskAbout(role=role):
-            algo = _newest(turn, bracket, role)
+            algo = standing_leg(turn.state, bracket, role)
             if algo is not None:
                 turn.look_up(algo, "outcome_unknown")
             return bracket
         case Place(role=role, again=again):
-            algo = _newest(turn, bracket, role)
+            algo = standing_leg(turn.state, bracket, role)
             if again and algo is not None:
                 return turn.submit(bracket, algo.intent)
             explicit = role is Role.STOP_LOSS and bracket.explicit_stop
@@ -74,14 +79,21 @@ def _do(turn: Turn, bracket: Bracket, action: Action) -> Bracket:
             return turn.submit(bracket, bracket.next_intent(role, quantity=quantity))
 
 
-def _newest(turn: Turn, bracket: Bracket, role: Role) -> AlgoOrder | None:
-    client_id = bracket.current(role)
-    return turn.state.algos.get(client_id) if client_id else None
-
-
 def _resting(turn: Turn, bracket: Bracket, role: Role) -> Resting:
-    """A role's newest order, as the planner sees it."""
-    algo = _newest(turn, bracket, role)
+    """A role as the planner sees it: its standing order, unless an armed one is closing the position just now."""
+    algo = standing_leg(turn.state, bracket, role)
+    seen = _seen(turn, bracket, algo)
+    armed = _seen(turn, bracket, armed_leg(turn.state, bracket, role))
+    if armed.state is LegState.TRIGGERED and seen.state is not LegState.LIVE:
+        return armed
+    if armed.state is LegState.LIVE and seen.state is LegState.REFUSED and algo is not None:
+        # Nothing is bare meanwhile, and no deadline ends it: ever more seldom.
+        return replace(seen, ready_ms=(seen.ready_ms or turn.now_ms) + covered_pause_ms(algo.tries.refusals))
+    return seen
+
+
+def _seen(turn: Turn, bracket: Bracket, algo: AlgoOrder | None) -> Resting:
+    """One order, as the planner sees it."""
     if algo is None:
         return Resting()
     tries = algo.tries
@@ -92,9 +104,8 @@ def _resting(turn: Turn, bracket: Bracket, role: Role) -> Resting:
             exists = tries.error_code in (-4116, -4130)
             return Resting(state=LegState.UNRESOLVED, ready_ms=tries.next_at_ms, asking=tries.asking, exists=exists)
         case AlgoStatus.NEW:
-            covered = algo.intent.quantity is None or algo.intent.quantity >= open_quantity(turn.state, bracket)
             # More of the entry filled than an explicit stop covers: another one for the whole is placed beside it.
-            return Resting(state=LegState.LIVE) if covered else Resting()
+            return Resting(state=LegState.LIVE) if covers(turn.state, bracket, algo) else Resting()
         case AlgoStatus.PENDING_CANCEL:
             return Resting(state=LegState.CANCELING)
         case status if status in ALGO_TRIGGERED:
@@ -114,32 +125,39 @@ def keep_naked_time(turn: Turn, bracket: Bracket) -> Bracket:
     """The time an open position is without a live stop, on the exchange's clock; also while it is being closed."""
     if bracket.stop_loss is None:
         return bracket
-    stop = _resting(turn, bracket, Role.STOP_LOSS)
-    algo = _newest(turn, bracket, Role.STOP_LOSS)
     since = bracket.naked_since_ms
     first_fill = turn.state.orders[bracket.entry_id].first_fill_ms
-    if stop.state in (LegState.LIVE, LegState.TRIGGERED):
-        live = algo.live_since_ms if algo is not None and algo.live_since_ms is not None else turn.now_ms
+    guards = [stop for stop in _stops(turn, bracket) if _seen(turn, bracket, stop).state in GUARDING]
+    if guards:
+        live = min(turn.now_ms if stop.live_since_ms is None else stop.live_since_ms for stop in guards)
         return turn.update(bracket, **stop_is_live(bracket, live, first_fill))
     if bracket.naked_first_ms is None and first_fill is not None:
         # The exchange's clock may be ahead of our estimate of it; the limit must not end later for that.
         return turn.update(bracket, naked_since_ms=min(first_fill, turn.now_ms if since is None else since))
     if since is not None:
         return bracket
-    ended = algo.ended_ms if algo is not None and algo.ended_ms is not None else turn.now_ms
+    lost = next((stop for stop in _stops(turn, bracket) if stop.closed), None)
+    ended = lost.ended_ms if lost is not None and lost.ended_ms is not None else turn.now_ms
     return turn.update(bracket, naked_since_ms=min(ended, turn.now_ms), naked_known_ms=turn.now_ms)
 
 
 def count_late_gap(turn: Turn, bracket: Bracket) -> Bracket:
-    """Flat, and every order's end is known: a stop that was gone before the position was left it bare in between."""
-    stop = _newest(turn, bracket, Role.STOP_LOSS)
-    if stop is None or stop.live_since_ms is None or stop.ended_ms is None:
+    """Flat, and every order's end is known: stops that were gone before the position left it bare in between."""
+    lived = [stop for stop in _stops(turn, bracket) if stop.live_since_ms is not None]
+    ends = [stop.ended_ms for stop in lived if stop.ended_ms is not None]
+    if not lived or len(ends) < len(lived):
         return bracket
-    fired = turn.state.orders.get(stop.intent.client_order_id)
+    fired = [turn.state.orders.get(stop.intent.client_order_id) for stop in lived]
     closed = max((order.last_fill_ms for order in orders_of(turn.state, bracket)), default=0)
-    if (fired is not None and fired.executed > 0) or closed <= stop.ended_ms:
+    if any(order is not None and order.executed > 0 for order in fired) or closed <= max(ends):
         return bracket
-    return turn.update(bracket, **gap_ended(bracket, stop.ended_ms, closed))
+    return turn.update(bracket, **gap_ended(bracket, max(ends), closed))
+
+
+def _stops(turn: Turn, bracket: Bracket) -> list[AlgoOrder]:
+    """The standing stop, then the armed one, as far as there are any."""
+    both = (standing_leg(turn.state, bracket, Role.STOP_LOSS), armed_leg(turn.state, bracket, Role.STOP_LOSS))
+    return [stop for stop in both if stop is not None]
 
 
 def end_naked_time(turn: Turn, bracket: Bracket) -> Bracket:

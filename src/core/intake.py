@@ -120,13 +120,14 @@ def _enter(turn: Turn, event: SignalReceived) -> None:
         reason = Reason(code=checked.code.value, text=checked.text, context=checked.context)
         refuse(turn, signal, ReportStatus.DENIED, reason)
         return
-    bracket, intent = plan_bracket(checked, context.instrument, turn.state.policy, now_ms=turn.now_ms)
+    bracket, intents = plan_bracket(checked, context.instrument, turn.state.arming, now_ms=turn.now_ms)
     # Somebody may trade between the question for the position and now; what our last bracket did then is not theirs.
     asked_ms = turn.now_ms if context.asked_at_ms is None else context.asked_at_ms
     flat_asked_ms = max(asked_ms, turn.state.last_end_ms(signal.symbol))
     bracket = turn.update(bracket, flat_asked_ms=flat_asked_ms, expires_ms=expires_at_ms(signal, turn.state.policy))
     turn.state.remember(signal.signal_id, SignalRecord(symbol=signal.symbol))
-    turn.submit(bracket, intent)
+    for intent in intents:
+        bracket = turn.submit(bracket, intent)
 
 
 def _close(turn: Turn, event: SignalReceived) -> None:

@@ -13,7 +13,8 @@ class OrderIntent(msgspec.Struct, frozen=True, kw_only=True):
     """One order as we mean it.
 
     `quantity` is in the base asset and None where `close_position` lets the exchange resolve it at trigger time.
-    `trigger_price` is set for conditional types only, which go to the algo service (binance-usdm.md §4).
+    `trigger_price` is set for conditional types only, which go to the algo service (binance-usdm.md §4). `armed` marks
+    a protective order that leaves with its entry, before there is a position.
     """
 
     client_order_id: str
@@ -30,6 +31,7 @@ class OrderIntent(msgspec.Struct, frozen=True, kw_only=True):
     working_type: WorkingType | None = None
     reduce_only: bool = False
     close_position: bool = False
+    armed: bool = False
 
     @property
     def is_algo(self) -> bool:

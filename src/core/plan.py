@@ -6,17 +6,17 @@ from .bracket import Bracket, ProtectionLeg
 from .checks import CheckedEntry
 from .instrument import Instrument
 from .intent import OrderIntent
-from .settings import Policy
-from .values import OrderType, Role
+from .values import ArmingMode, OrderType, Role
 
 
 def plan_bracket(
-    entry: CheckedEntry, instrument: Instrument, policy: Policy, *, now_ms: int
-) -> tuple[Bracket, OrderIntent]:
-    """The bracket of an entry, and the order that opens it.
+    entry: CheckedEntry, instrument: Instrument, arming: ArmingMode, *, now_ms: int
+) -> tuple[Bracket, tuple[OrderIntent, ...]]:
+    """The bracket of an entry, and what is sent at once, in the order in which the exchange should see it.
 
     The stop is a STOP_MARKET and the target a TAKE_PROFIT_MARKET, both closing the whole position at trigger, so they
-    need no resizing when more of the entry fills (design: bracket rules).
+    need no resizing when more of the entry fills (design: bracket rules). Armed with the entry they are sent now,
+    reduce-only and for its quantity, the stop in front of it; the closing ones take their place after the fill.
     """
     stop = take = None
     if entry.stop_loss is not None:
@@ -40,10 +40,15 @@ def plan_bracket(
         entry_side=entry.side,
         quantity=entry.quantity,
         market_max_quantity=instrument.market_max_quantity or instrument.max_quantity,
-        arming=policy.arm,
+        arming=arming,
         stop_loss=stop,
         take_profit=take,
         received_at_ms=now_ms,
     )
-    intent = bracket.next_intent(Role.ENTRY, quantity=entry.quantity)
-    return bracket.with_id(intent), intent
+    roles = [Role.ENTRY]
+    if arming is ArmingMode.WITH_ENTRY:
+        roles = [*([Role.STOP_LOSS] if stop else []), Role.ENTRY, *([Role.TAKE_PROFIT] if take else [])]
+    intents = tuple(bracket.next_intent(role, quantity=entry.quantity, armed=role is not Role.ENTRY) for role in roles)
+    for intent in intents:
+        bracket = bracket.with_id(intent)
+    return bracket, intents

@@ -12,7 +12,7 @@ from enum import Enum
 import msgspec
 
 from .bracket import CloseReason
-from .values import ArmingMode, Role
+from .values import Role
 
 
 class LegState(Enum):
@@ -42,7 +42,6 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
 
     stop_wanted: bool
     take_wanted: bool
-    arming: ArmingMode
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,7 +88,7 @@ def plan_protection(
 ) -> list[Action]:
     """The actions that make what rests equal to the target. The stop always comes before the take profit."""
     if open_quantity <= 0:
-        return []  # with ARM=with_entry the planner will arm here; until then nothing rests without a position
+        return []  # what leaves with an entry is planned with it; from here on nothing is sent without a position
     actions: list[Action] = []
     if target.stop_wanted:
         deadline = _deadline(resting[Role.STOP_LOSS], naked_since_ms, naked_limit_ms)

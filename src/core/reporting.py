@@ -6,14 +6,15 @@ from msgspec.structs import replace
 
 from .bracket import Bracket, CloseReason
 from .commands import Conclude
+from .legs import is_covered, shown_leg, standing_leg
 from .naked import naked_time
-from .order import AlgoOrder, Order
+from .order import Order
 from .position import executed_in, open_quantity, orders_of
 from .report import ExecutionReport, OrderReport, Reason, ReportStatus, Timings
 from .signal import Signal
 from .state import SignalRecord
 from .turn import Turn
-from .values import ZERO, AlgoStatus, Role, tidy
+from .values import ZERO, Role, tidy
 
 TAKE_PROFIT_PATIENCE = 3
 """After this many refusals the report says `partially_protected`; the take profit is tried on."""
@@ -60,12 +61,11 @@ def conclude_entry(turn: Turn, bracket: Bracket) -> Bracket:
 
 def _standing(turn: Turn, bracket: Bracket) -> tuple[ReportStatus | None, Reason | None]:
     """The status of an open position whose protection has settled; None while it has not."""
-    take_live = bracket.take_profit is None or _is_live(turn, bracket, Role.TAKE_PROFIT)
-    if bracket.stop_loss is not None and not _is_live(turn, bracket, Role.STOP_LOSS):
+    take_live = bracket.take_profit is None or is_covered(turn.state, bracket, Role.TAKE_PROFIT)
+    if bracket.stop_loss is not None and not is_covered(turn.state, bracket, Role.STOP_LOSS):
         return None, None
     if not take_live:
-        current = bracket.current(Role.TAKE_PROFIT)
-        algo = turn.state.algos.get(current) if current else None
+        algo = standing_leg(turn.state, bracket, Role.TAKE_PROFIT)
         if algo is None or algo.tries.refusals < TAKE_PROFIT_PATIENCE:
             return None, None
         return (
@@ -85,12 +85,6 @@ def _standing(turn: Turn, bracket: Bracket) -> tuple[ReportStatus | None, Reason
             ),
         )
     return ReportStatus.PROTECTED, None
-
-
-def _is_live(turn: Turn, bracket: Bracket, role: Role) -> bool:
-    current = bracket.current(role)
-    algo = turn.state.algos.get(current) if current else None
-    return algo is not None and algo.status is AlgoStatus.NEW
 
 
 def end_bracket(turn: Turn, bracket: Bracket) -> None:
@@ -163,8 +157,7 @@ def _ending(turn: Turn, bracket: Bracket) -> tuple[ReportStatus, Reason | None]:
     if bracket.closing is CloseReason.TAKE_PROFIT_CROSSED:
         text = "the price was through the take profit before it could rest; closed at market"
         return ReportStatus.CLOSED, Reason(code=bracket.closing.value, text=text)
-    stop = bracket.current(Role.STOP_LOSS)
-    algo = turn.state.algos.get(stop) if stop else None
+    algo = shown_leg(turn.state, bracket, Role.STOP_LOSS)
     context = {} if algo is None or algo.tries.error_code is None else {"code": str(algo.tries.error_code)}
     if context and algo is not None:
         context["text"] = algo.tries.error_text
@@ -224,8 +217,7 @@ def _order_report(order: Order) -> OrderReport:
 
 
 def _leg_report(turn: Turn, bracket: Bracket, role: Role) -> OrderReport | None:
-    current = bracket.current(role)
-    algo: AlgoOrder | None = turn.state.algos.get(current) if current else None
+    algo = shown_leg(turn.state, bracket, role)
     if algo is None:
         return None
     order = turn.state.orders.get(algo.intent.client_order_id)

@@ -202,6 +202,11 @@ def refuse_leg(turn: Turn, algo: AlgoOrder) -> None:
     turn.update_algo(algo, status=AlgoStatus.REJECTED, next_at_ms=turn.now_ms + pause, refusals=refusals + 1)
 
 
+def covered_pause_ms(refusals: int) -> int:
+    """How much longer than usual a refused stop waits for its next try while another one covers the position."""
+    return min(LEG_PAUSE_MS << min(refusals, 12), TAKE_PAUSE_MAX_MS)
+
+
 def pace(asked: int) -> int:
     """The pause before a question that was answered so often without settling the matter."""
     return min(ASK_AGAIN_MS << min(asked, 10), ASK_SELDOM_MS)

@@ -12,7 +12,7 @@ from .bracket import Bracket
 from .order import AlgoOrder, Order
 from .report import ExecutionReport
 from .settings import Policy
-from .values import PositionSide
+from .values import ArmingMode, PositionSide
 
 SIGNALS_KEPT = 10_000
 """How many signal ids are remembered: beyond that the oldest ended ones are forgotten, so memory stays flat."""
@@ -43,6 +43,14 @@ class SignalRecord(msgspec.Struct, frozen=True, kw_only=True):
     report: ExecutionReport | None = None
 
 
+class ArmingRefusal(msgspec.Struct, frozen=True, kw_only=True):
+    """The exchange refused a reduce-only conditional order because there was no position yet."""
+
+    code: int
+    text: str
+    at_ms: int
+
+
 class State(msgspec.Struct, kw_only=True):
     """The engine's whole memory: frozen records in plain dictionaries, changed by `step` only."""
 
@@ -59,6 +67,12 @@ class State(msgspec.Struct, kw_only=True):
     positions: dict[str, PositionView] = msgspec.field(default_factory=dict)  # by "SYMBOL|SIDE"
     signals: dict[str, SignalRecord] = msgspec.field(default_factory=dict)  # oldest first
     anomalies: int = 0
+    arming_refused: ArmingRefusal | None = None  # ARM=with_entry is not to be had on this venue
+
+    @property
+    def arming(self) -> ArmingMode:
+        """When the protection of the next entry leaves."""
+        return ArmingMode.AFTER_FILL if self.arming_refused is not None else self.policy.arm
 
     def on_symbol(self, symbol: str) -> list[Bracket]:
         """The working brackets of a symbol."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from .arming import refuse_armed
 from .bracket import Bracket, CloseReason
 from .client_ids import is_ours
 from .closing import close_refused
@@ -121,6 +122,9 @@ def _algo_failed(turn: Turn, algo: AlgoOrder, *, unknown: bool) -> None:
         if code in ALREADY_THERE:
             turn.update_algo(algo, misses=0)  # what was not found before this proof says nothing against it
         return
+    if algo.intent.armed:  # the standing order finds out what is true when there is a position
+        refuse_armed(turn, bracket, algo)
+        return
     refuse_leg(turn, algo)
     if code == WOULD_TRIGGER:
         crossed = CloseReason.STOP_CROSSED if role is Role.STOP_LOSS else CloseReason.TAKE_PROFIT_CROSSED
@@ -130,7 +134,11 @@ def _algo_failed(turn: Turn, algo: AlgoOrder, *, unknown: bool) -> None:
 
 
 def entry_withheld(turn: Turn, event: EntryWithheld) -> None:
-    """The entry was never sent, because its intent could not be made durable."""
+    """An entry, or what was to leave with it, was never sent: the intents could not be made durable."""
+    algo = turn.state.algos.get(event.client_order_id)
+    if algo is not None and algo.status is AlgoStatus.PENDING_NEW:
+        turn.update_algo(algo, status=AlgoStatus.REJECTED, error_text=event.text)
+        return
     order = turn.state.orders.get(event.client_order_id)
     if order is not None and order.status is OrderStatus.PENDING_NEW:
         turn.update_order(order, status=OrderStatus.REJECTED, withheld=event.code, error_text=event.text)

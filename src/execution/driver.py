@@ -27,6 +27,7 @@ from ..core.commands import (
 from ..core.engine import concerns, step
 from ..core.errors import AuditError, BracketeerError
 from ..core.events import AnyEvent, CancelFailed, EntryWithheld, LookUpFailed, SubmitFailed, TimerFired
+from ..core.intent import OrderIntent
 from ..core.journal import JournalLine, command_line, event_line
 from ..core.outcome import Failure, OutcomeKind
 from ..core.report import ExecutionReport
@@ -218,7 +219,7 @@ class Driver:
         tasks: list[Task] = []
         for command in commands:
             match command:
-                case SubmitOrder(intent=intent) if refused is not None and intent.role is Role.ENTRY:
+                case SubmitOrder(intent=intent) if refused is not None and _opens(intent):
                     tasks.append(self._withhold(intent.client_order_id, refused))
                 case SubmitOrder() | CancelOrder() | LookUpOrder() | LookUpSymbol():
                     tasks.append(self._task(command))
@@ -269,7 +270,7 @@ class Driver:
         A caller's thread may get here late. By then the account may be another process's, which takes what this one
         had not sent for lost.
         """
-        entry = isinstance(command, SubmitOrder) and command.intent.role is Role.ENTRY
+        entry = isinstance(command, SubmitOrder) and _opens(command.intent)
         if self._ended or (entry and self._closed is not None):
             return []
         held = self._hold_back(command)
@@ -303,6 +304,11 @@ class Driver:
                 return LookUpFailed(at_ms=at_ms, failure=failure, client_order_id=client_id, algo=algo)
             case LookUpSymbol(symbol=symbol):
                 return LookUpFailed(at_ms=at_ms, failure=failure, symbol=symbol)
+
+
+def _opens(intent: OrderIntent) -> bool:
+    """Whether an order belongs to the opening of a position: withheld, held back and dropped together."""
+    return intent.role is Role.ENTRY or intent.armed
 
 
 def _nothing() -> None:

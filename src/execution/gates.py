@@ -10,13 +10,14 @@ from ..core.commands import CancelOrder, SubmitOrder
 from ..core.denial import DenialCode
 from ..core.errors import AuditError
 from ..core.request_weight import RequestClass, RequestWeightTracker
-from ..core.values import Role
+from ..core.values import ArmingMode, Role
 from .driver import Asking, Notice
 from .gathering import Problem
 from .start_checks import StartChecks
 
-BRACKET_ORDERS = 4
-"""Entry, stop, take profit, and one close: an entry needs room for its whole bracket (design: budgets)."""
+BRACKET_ORDERS = {ArmingMode.AFTER_FILL: 4, ArmingMode.WITH_ENTRY: 6}
+"""Entry, stop, take profit, and one close: an entry needs room for its whole bracket (design: budgets). With the entry,
+stop and take profit are placed twice."""
 BRACKET_WEIGHT = 30
 """The questions around them: prices, position, snapshots and look-ups when something goes wrong."""
 
@@ -24,8 +25,11 @@ BRACKET_WEIGHT = 30
 class Gates:
     """The conditions, each asked before an entry is decided."""
 
-    def __init__(self, journal: AuditLogger, tracker: RequestWeightTracker, notify: Callable[[Notice], None]) -> None:
+    def __init__(
+        self, journal: AuditLogger, tracker: RequestWeightTracker, arm: ArmingMode, notify: Callable[[Notice], None]
+    ) -> None:
         self._journal = journal
+        self._arm = arm
         self._tracker = tracker
         self.start = StartChecks(journal, self.question_held_back, notify)
         self.hedge_mode = False  # until it is asked, `start` is not complete
@@ -59,7 +63,7 @@ class Gates:
 
     def rate_budget(self) -> Problem | None:
         """Room for the whole bracket, in both budgets."""
-        admission = self._tracker.admits(RequestClass.ENTRY, weight=BRACKET_WEIGHT, orders=BRACKET_ORDERS)
+        admission = self._tracker.admits(RequestClass.ENTRY, weight=BRACKET_WEIGHT, orders=BRACKET_ORDERS[self._arm])
         if admission.ok:
             return None
         numbers = {name: str(value) for name, value in admission.numbers.items()}
@@ -84,6 +88,8 @@ class Gates:
 
 def _purpose(command: Asking) -> RequestClass:
     match command:
+        case SubmitOrder(intent=intent) if intent.armed:
+            return RequestClass.ENTRY  # there is nothing to protect without its entry
         case SubmitOrder(intent=intent) if intent.role in (Role.STOP_LOSS, Role.TAKE_PROFIT):
             return RequestClass.PROTECT
         case SubmitOrder(intent=intent) if intent.role is Role.ENTRY:

@@ -11,8 +11,10 @@ import msgspec
 from ..core.audit_logger import AuditLogger
 from ..core.bracket import Bracket
 from ..core.client_ids import client_order_id
+from ..core.legs import shown_leg
 from ..core.naked import naked_time
 from ..core.position import open_quantity
+from ..core.report import Reason
 from ..core.state import State
 from ..core.values import PositionSide, Role, Side, exact, tidy
 
@@ -69,6 +71,7 @@ class ManagerStatus(msgspec.Struct, frozen=True, kw_only=True):
     journal_failure: str | None
     anomalies: int
     missing_checks: dict[str, str]
+    conditions: tuple[Reason, ...]
     brackets: tuple[BracketView, ...]
     naked_recent: NakedSummary | None
     budgets: dict[str, Any]
@@ -139,10 +142,24 @@ def manager_status(
         journal_failure=journal.failure,
         anomalies=state.anomalies,
         missing_checks=missing_checks,
+        conditions=conditions(state),
         brackets=bracket_views(state, now_ms),
         naked_recent=naked_recent(state),
         budgets=msgspec.to_builtins(tracker.status()),
     )
+
+
+def conditions(state: State) -> tuple[Reason, ...]:
+    """What stands in the way of working as the settings say."""
+    refused = state.arming_refused
+    if refused is None:
+        return ()
+    text = (
+        "ARM=with_entry is not in force: the exchange refused stop and target that leave with the entry, so they leave "
+        "after the fill; a start with ARM=after_fill forgets this"
+    )
+    facts = {"code": str(refused.code), "text": refused.text, "at_ms": str(refused.at_ms)}
+    return (Reason(code="arming_refused", text=text, context=facts),)
 
 
 def _view(state: State, bracket: Bracket, now_ms: int) -> BracketView:
@@ -170,6 +187,5 @@ def _view(state: State, bracket: Bracket, now_ms: int) -> BracketView:
 
 
 def _leg_status(state: State, bracket: Bracket, role: Role) -> str:
-    current = bracket.current(role)
-    algo = state.algos.get(current) if current else None
+    algo = shown_leg(state, bracket, role)
     return algo.status.value if algo else ""

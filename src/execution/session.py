@@ -179,7 +179,7 @@ def _connect(
         on_limits=tracker.update_limits,
         on_warning=lambda text: _note(journal, "rules_stale", text),
     )
-    gates = Gates(journal, tracker, on_notice)
+    gates = Gates(journal, tracker, settings.policy.arm, on_notice)
     driver = Driver(
         state,
         journal,

@@ -243,7 +243,7 @@ _DAY_MS = 24 * 60 * _MINUTE_MS
 VARIABLES: Final[Mapping[str, _Variable]] = {
     "REQUIRE_STOP_LOSS": _flag("require_stop_loss"),
     "WORKING_TYPE": _one_of("working_type", WorkingType),
-    "ARM": _one_of("arm", ArmingMode, later=("with_entry",)),
+    "ARM": _one_of("arm", ArmingMode),
     "ON_SAME_SIDE": _one_of("on_same_side", ("reject", "add"), later=("add",)),
     "ON_OPPOSITE": _one_of("on_opposite", ("reject", "reverse"), later=("reverse",)),
     "NAKED_LIMIT_MS": _whole("naked_limit_ms", "ms", 100, 10 * _MINUTE_MS),

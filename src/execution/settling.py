@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from ..core.legs import is_covered, is_handed_over
 from ..core.position import Agreement, agreement, open_quantity
 from ..core.state import State
-from ..core.values import AlgoStatus, Role
+from ..core.values import Role
 
 
 def is_guarded(state: State) -> bool:
-    """Whether nothing of ours needs somebody at work: each entry's outcome is known, each position has its stop (where
-    one was asked for), and none is being closed."""
+    """Whether nothing of ours needs somebody at work: positions are protected, by what dies with them."""
+    return is_protected(state) and all(is_handed_over(state, bracket) for bracket in state.brackets.values())
+
+
+def is_protected(state: State) -> bool:
+    """Whether each entry's outcome is known, each position has its stop (where one was asked for), and none is being
+    closed."""
     for bracket in state.brackets.values():
         if bracket.closing is not None or not state.orders[bracket.entry_id].closed:
             return False
-        stop = state.algos.get(bracket.current(Role.STOP_LOSS) or "")
-        is_live = stop is not None and stop.status is AlgoStatus.NEW
+        is_live = is_covered(state, bracket, Role.STOP_LOSS)
         if open_quantity(state, bracket) > 0 and bracket.stop_loss is not None and not is_live:
             return False
     return True

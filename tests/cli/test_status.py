@@ -177,3 +177,30 @@ def test_claimed_position_is_shown_as_such(cli: Cli) -> None:
     assert document["record"]["brackets"][0]["claimed"] is True
     told = cli("audit", "show", str(cli.audit_dir), "--event", "position_claimed").stdout
     assert "taken over, opened elsewhere at 60001.2" in " ".join(told.split())
+
+
+def test_arming_that_the_exchange_refuses_is_named(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    """ARM=with_entry is set and not in force: status says so and why, until a start with ARM=after_fill."""
+    cli.simulator.switch(reduce_only_algo_needs_position=True)
+    monkeypatch.setenv("ARM", "with_entry")
+    cli.report("long", *ENTRY)
+    shown = cli("status", *cli.at)
+    assert shown.exit_code == 0
+    assert "! arming_refused: " in shown.stdout
+    (condition,) = json.loads(cli("status", *cli.at, "--json").stdout)["record"]["conditions"]
+    assert (condition["code"], condition["context"]["code"]) == ("arming_refused", "-2022")
+    monkeypatch.setenv("ARM", "after_fill")
+    cli.report("close", "BTCUSDT")
+    assert "arming_refused" not in cli("status", *cli.at).stdout
+
+
+def test_protection_that_leaves_with_the_entry_is_handed_over_before_the_command_ends(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody is at work afterwards: what rests then dies with the position."""
+    monkeypatch.setenv("ARM", "with_entry")
+    report = cli.report("long", *ENTRY)
+    assert report["status"] == "protected"
+    rows = cli.books()["openAlgoOrders"]
+    assert [row["closePosition"] for row in rows] == [True, True]
+    assert "58000 live" in cli("status", *cli.at).stdout

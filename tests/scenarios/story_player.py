@@ -10,8 +10,11 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace
+
 from bracketeer import BracketeerError, ExecutionReport, Policy, ReportStatus, Settings, Signal, SignalType
 from bracketeer.core.client_ids import is_ours
+from bracketeer.core.values import ArmingMode
 from bracketeer.simulator.faults import FaultBook
 from bracketeer.simulator.server import RunningSimulator, SimulatorConfig, start_in_thread
 from tests.support.venue import Desk, eventually
@@ -46,7 +49,7 @@ class Player:
 
     def _open(self) -> Desk:
         settings = Settings(
-            policy=HASTY,
+            policy=replace(HASTY, arm=ArmingMode(self.story.arm)),
             audit_log_dir=str(self.folders[-1]),
             user_stream=self.story.user_stream,
             connect_timeout_ms=300,
@@ -193,6 +196,7 @@ class Player:
 def play_story(story: Story, folder: Path) -> None:
     """Play a story to its end and assert every promise."""
     with start_in_thread(SimulatorConfig(prices="frozen")) as simulator:
+        simulator.switch(reduce_only_algo_needs_position=story.needs_position)
         for symbol, price in PRICES.items():
             simulator.set_price(symbol, price)
         player = Player(story, simulator, folder)

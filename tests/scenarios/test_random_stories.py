@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,10 +14,11 @@ SEEDS = (3, 7, 13, 74, 150, 1007, 1011, 1015, 1049, 1073, 2184, 4050, 5063)
 """Each of them once failed, or is here for what happens in it."""
 
 
+@pytest.mark.parametrize("arm", ["after_fill", "with_entry"])
 @pytest.mark.parametrize("seed", SEEDS)
-def test_promises_hold(seed: int, tmp_path: Path) -> None:
+def test_promises_hold(seed: int, arm: str, tmp_path: Path) -> None:
     """P1 to P6 after a random story; `python -m tests.scenarios.story_maker --seed N` plays one again."""
-    story = make_story(seed)
+    story = replace(make_story(seed), arm=arm)
     try:
         play_story(story, tmp_path)
     except Exception as error:

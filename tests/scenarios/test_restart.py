@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -19,28 +18,8 @@ from bracketeer.core.audit_replay import replay_log
 from bracketeer.execution.settling import is_guarded, is_settled
 from bracketeer.simulator.faults import FaultBook
 from bracketeer.simulator.server import RunningSimulator
+from tests.scenarios.killing import ROOT, die
 from tests.support.venue import BTC, FAST, Desk, Hasty, desk, eventually
-
-ROOT = Path(__file__).parents[2]
-
-
-def die(simulator: RunningSimulator, folder: Path, when: str, role: str) -> None:
-    """Run a manager that is killed before or after sending the order of a role."""
-    arguments = [simulator.rest_url, simulator.stream_url, str(folder), when, role]
-    environment = os.environ | {
-        "BINANCE_API_KEY": simulator.api_key,
-        "BINANCE_API_SECRET": simulator.api_secret,
-        "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'dev'}",
-    }
-    child = subprocess.run(
-        [sys.executable, "-m", "tests.scenarios.killed_child", *arguments],
-        cwd=folder.parent,
-        env=environment,
-        timeout=60,
-        check=False,
-        capture_output=True,
-    )
-    assert child.returncode == -signal.SIGKILL, child.stderr.decode()
 
 
 @pytest.mark.parametrize("when", ["before", "after"])

@@ -13,7 +13,7 @@ from bracketeer.core.intent import OrderIntent
 from bracketeer.core.order import AlgoOrder, Order
 from bracketeer.core.state import State
 from bracketeer.core.values import AlgoStatus, OrderStatus, OrderType, PositionSide, Role, Side, WorkingType
-from bracketeer.execution.settling import is_guarded
+from bracketeer.execution.settling import is_guarded, is_protected
 
 STOP = ProtectionLeg(
     role=Role.STOP_LOSS,
@@ -81,6 +81,15 @@ def _state(entry: OrderStatus, stop: AlgoStatus | None, *, asked: bool = True, c
 def test_manager_may_leave_guarded_positions_only(state: State, guarded: bool) -> None:
     """Every open position has its live stop, every entry its outcome, and nothing is half closed."""
     assert is_guarded(state) is guarded
+
+
+def test_manager_may_not_leave_what_would_outlive_its_position() -> None:
+    """An order that left with the entry is replaced first, by one that dies with the position."""
+    state = _state(OrderStatus.FILLED, AlgoStatus.NEW)
+    stop = state.algos["STOP_LOSS"]
+    state.algos["STOP_LOSS"] = replace(stop, intent=replace(stop.intent, armed=True, quantity=Decimal(1)))
+    assert is_protected(state)
+    assert not is_guarded(state)
 
 
 def test_failure_of_the_work_is_raised_where_it_is_waited_for() -> None:

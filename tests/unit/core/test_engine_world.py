@@ -16,7 +16,7 @@ from bracketeer.core.intent import OrderIntent
 from bracketeer.core.position import expected_amount
 from bracketeer.core.settings import Policy
 from bracketeer.core.state import State
-from bracketeer.core.values import AlgoStatus, OrderStatus, OrderType, Role, Side
+from bracketeer.core.values import AlgoStatus, ArmingMode, OrderStatus, OrderType, Role, Side
 from tests.support.profiles import examples
 from tests.support.stories import PRICE, RULES, SYMBOL, Story
 
@@ -27,8 +27,17 @@ ZERO = Decimal(0)
 class World(Story):
     """One symbol of an exchange. `fates` says what becomes of the next messages; after them all goes well."""
 
-    def __init__(self, fates: list[str], policy: Policy | None = None) -> None:
+    def __init__(
+        self,
+        fates: list[str],
+        policy: Policy | None = None,
+        overtaking: list[int] | None = None,
+        *,
+        strict: bool = False,
+    ) -> None:
         self.fates = fates
+        self.overtaking = overtaking or []  # which of the requests under way arrives next, the oldest being 0
+        self.strict = strict  # reduce-only conditional orders need a position, too
         self.amount = ZERO
         self.orders: dict[str, Decimal] = {}  # executed quantity of what arrived
         self.legs: dict[str, AlgoStatus] = {}
@@ -46,6 +55,7 @@ class World(Story):
             if self.late and self.late[0][0] <= self.now:
                 self.arrive(self.late.pop(0)[1])
             if self.answered < len(self.log):
+                self.overtake()
                 self.answered += 1
                 assert self.answered < 2000, f"no end of questions: {self.log[-3:]}"
                 self.answer(self.log[self.answered - 1])
@@ -55,6 +65,12 @@ class World(Story):
             self.now = max(self.now, due)
             if wake is not None and wake <= self.now:
                 self.tick()
+
+    def overtake(self) -> None:
+        """Requests that are under way together arrive in any order."""
+        nth = self.overtaking.pop() if self.overtaking else 0
+        first, other = self.answered, min(self.answered + nth, len(self.log) - 1)
+        self.log[first], self.log[other] = self.log[other], self.log[first]
 
     def crash(self) -> None:
         """The process dies after it sent what it had decided; the answers reach nobody."""
@@ -132,9 +148,12 @@ class World(Story):
         resting = [i for i, status in self.legs.items() if status is AlgoStatus.NEW]
         if intent.client_order_id in resting:
             return -4116
-        if intent.close_position and self.amount == 0:
+        if self.amount * intent.side.sign >= 0 and intent.close_position:
             return -4509
-        if any(self.intents[i].order_type is intent.order_type for i in resting) and intent.close_position:
+        if self.amount * intent.side.sign >= 0 and self.strict:
+            return -2022
+        alike = (i for i in resting if self.intents[i].order_type is intent.order_type)
+        if intent.close_position and any(self.intents[i].close_position for i in alike):
             return -4130
         self.legs[intent.client_order_id] = AlgoStatus.NEW
         self.stream(lambda: self.algo_told(intent.client_order_id, AlgoStatus.NEW))
@@ -196,15 +215,19 @@ class World(Story):
     # What happens by itself.
 
     def hit(self, order_type: OrderType) -> None:
-        """The price goes through a leg."""
-        for leg, status in list(self.legs.items()):
+        """The price goes through the legs of a kind; what has nothing to reduce is rejected as it fires (§4.6)."""
+        for leg in list(self.legs):
             intent = self.intents[leg]
-            if status is AlgoStatus.NEW and intent.order_type is order_type and self.amount * intent.side.sign < 0:
-                self.legs[leg] = AlgoStatus.FINISHED
-                self.stream(lambda leg=leg: self.algo_told(leg, AlgoStatus.TRIGGERED))  # type: ignore[misc]
-                self.execute(leg, intent.side, min(intent.quantity or abs(self.amount), abs(self.amount)))
-                self.stream(lambda leg=leg: self.algo_told(leg, AlgoStatus.FINISHED))  # type: ignore[misc]
-                return
+            if self.legs[leg] is not AlgoStatus.NEW or intent.order_type is not order_type:
+                continue
+            if self.amount * intent.side.sign >= 0:
+                self.legs[leg] = AlgoStatus.REJECTED
+                self.stream(lambda leg=leg: self.algo_told(leg, AlgoStatus.REJECTED))  # type: ignore[misc]
+                continue
+            self.legs[leg] = AlgoStatus.FINISHED
+            self.stream(lambda leg=leg: self.algo_told(leg, AlgoStatus.TRIGGERED))  # type: ignore[misc]
+            self.execute(leg, intent.side, min(intent.quantity or abs(self.amount), abs(self.amount)))
+            self.stream(lambda leg=leg: self.algo_told(leg, AlgoStatus.FINISHED))  # type: ignore[misc]
 
     def take_away(self, role: Role) -> None:
         """The exchange cancels a leg by itself."""
@@ -272,13 +295,23 @@ def assert_right(world: World) -> None:
 
 
 @examples(250)
-@given(fates, st.lists(st.tuples(acts, st.sampled_from([30, 200, 700, 3000])), max_size=6))
+@given(
+    st.sampled_from(ArmingMode),
+    st.booleans(),
+    st.lists(st.integers(0, 2), max_size=20),
+    fates,
+    st.lists(st.tuples(acts, st.sampled_from([1, 30, 200, 700, 3000])), max_size=6),
+)
 def test_comes_right_when_the_line_heals(
-    bad_luck: list[str], story: list[tuple[Callable[[World], object], int]]
+    arm: ArmingMode,
+    strict: bool,
+    overtaking: list[int],
+    bad_luck: list[str],
+    story: list[tuple[Callable[[World], object], int]],
 ) -> None:
     """At most one entry executes; in the end the position is protected for its whole size, or flat with nothing of ours
     resting; our books equal the exchange's; the caller was answered; and quiet is quiet."""
-    world = World(bad_luck)
+    world = World(bad_luck, Policy(arm=arm), overtaking, strict=strict)
     world.signal()
     for act, pause in story:
         act(world)

@@ -19,7 +19,7 @@ from bracketeer.core.protection import (
     close_reserve_ms,
     plan_protection,
 )
-from bracketeer.core.values import ArmingMode, Role
+from bracketeer.core.values import Role
 
 NOW = 10_000
 LIMIT = 2000
@@ -33,7 +33,7 @@ def plan(
 ) -> list[Action]:
     """The actions for two legs; both are wanted."""
     return plan_protection(
-        Target(stop_wanted=True, take_wanted=True, arming=ArmingMode.AFTER_FILL),
+        Target(stop_wanted=True, take_wanted=True),
         Decimal(quantity),
         {STOP: stop, TAKE: take},
         now_ms=now,
@@ -96,7 +96,7 @@ def test_plans_nothing_when_nothing_is_open() -> None:
 def test_plans_only_what_is_wanted() -> None:
     """A leg that was not asked for is not placed, and no limit runs for it."""
     actions = plan_protection(
-        Target(stop_wanted=False, take_wanted=False, arming=ArmingMode.AFTER_FILL),
+        Target(stop_wanted=False, take_wanted=False),
         Decimal(1),
         {STOP: Resting(), TAKE: Resting()},
         now_ms=NOW + 99_999,

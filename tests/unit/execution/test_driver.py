@@ -16,7 +16,7 @@ from bracketeer.core.instrument import Instrument
 from bracketeer.core.settings import Policy
 from bracketeer.core.signal import Signal, SignalType
 from bracketeer.core.state import State
-from bracketeer.core.values import OrderStatus, Side, exact
+from bracketeer.core.values import ArmingMode, OrderStatus, Side, exact
 from bracketeer.execution.driver import Driver, Notice
 from bracketeer.execution.ticket import Ticket
 
@@ -79,10 +79,15 @@ def journal(tmp_path: Path) -> Iterator[AuditLogger]:
     logger.close()
 
 
-def signal_event(signal_id: str = "s") -> SignalReceived:
+def signal_event(signal_id: str = "s", take_profit: str | None = None) -> SignalReceived:
     """A good long entry."""
     signal = Signal(
-        signal_type=SignalType.LONG_ENTRY, symbol="BTCUSDT", signal_id=signal_id, quantity="0.01", stop_loss="58000"
+        signal_type=SignalType.LONG_ENTRY,
+        symbol="BTCUSDT",
+        signal_id=signal_id,
+        quantity="0.01",
+        stop_loss="58000",
+        take_profit=take_profit,
     )
     context = SignalContext(instrument=RULES, reference_price=exact("60000"), position_amount=exact(0))
     return SignalReceived(at_ms=NOW, signal=signal, context=context)
@@ -130,6 +135,63 @@ def test_commands_of_a_stream_event_go_to_workers(journal: AuditLogger) -> None:
     driver.handle(signal_event(), inline=False)
     assert len(runtime.tasks) == 1
     assert journal.last_seq > 0
+
+
+def test_orders_of_an_entry_leave_in_order_and_after_all_intents(journal: AuditLogger, tmp_path: Path) -> None:
+    """ARM=with_entry: the stop first, on the caller's thread; the entry when its bytes have left; the target after it.
+
+    By then all three intents are on disk.
+    """
+    left: list[tuple[str, int]] = []
+
+    class Sending(Broken):
+        def submit(self, intent: Any, on_sent: Any = None) -> Any:
+            lines = [line for line in iter_lines(tmp_path) if line.event_type == "order_intent"]
+            left.append((intent.role.name, len(lines)))
+            on_sent()
+            raise ZeroDivisionError
+
+    runtime = Later()
+    driver = Driver(State(), journal, Sending(), runtime)
+    driver.handle(EngineStarted(at_ms=NOW, policy=Policy(arm=ArmingMode.WITH_ENTRY), version="t", venue="v"))
+    driver.handle(signal_event(take_profit="66000"))
+    assert left == [("STOP_LOSS", 3)]
+    for task in runtime.tasks[:2]:
+        task()
+    assert left[1:] == [("ENTRY", 3), ("TAKE_PROFIT", 3)]
+
+
+def test_full_journal_withholds_what_leaves_with_the_entry(
+    journal: AuditLogger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing at all is sent, and the bracket is over."""
+    sent: list[str] = []
+
+    class Counting(Broken):
+        def submit(self, intent: Any, on_sent: Any = None) -> Any:
+            sent.append(intent.client_order_id)
+            raise ZeroDivisionError
+
+    class AtOnce(Later):
+        def spawn(self, task: Callable[[], None]) -> bool:
+            task()
+            return True
+
+    driver = Driver(State(), journal, Counting(), AtOnce())
+    driver.handle(EngineStarted(at_ms=NOW, policy=Policy(arm=ArmingMode.WITH_ENTRY), version="t", venue="v"))
+
+    def refuse(*_: object, **__: object) -> int:
+        raise JournalError("full", code="journal_full")
+
+    monkeypatch.setattr(journal, "append", refuse)
+    monkeypatch.setattr(journal, "wait_durable", refuse)
+    ticket = Ticket()
+    driver.handle(signal_event(), ticket=ticket)
+    report = ticket.result()
+    assert report.reason is not None
+    assert (report.status.value, report.reason.code) == ("denied", "audit_unavailable")
+    assert sent == []
+    assert driver.read().brackets == {}
 
 
 def test_full_journal_withholds_the_entry(journal: AuditLogger, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -178,9 +178,7 @@ def test_claim_without_a_distance_is_refused_in_code_too(distance: Decimal | Non
         Policy(external_position_claims=("BTCUSDT",), claim_stop_distance_pct=distance)
 
 
-@pytest.mark.parametrize(
-    ("name", "value"), [("ARM", "with_entry"), ("ON_SAME_SIDE", "add"), ("ON_OPPOSITE", "REVERSE")]
-)
+@pytest.mark.parametrize(("name", "value"), [("ON_SAME_SIDE", "add"), ("ON_OPPOSITE", "REVERSE")])
 def test_what_is_not_built_yet_is_said_so(name: str, value: str) -> None:
     """A known mode that is missing is not called a mistake."""
     with pytest.raises(SettingsError, match=f"{name}={value} is not supported yet: use") as caught:

@@ -41,11 +41,11 @@ from bracketeer.core.outcome import Failure, OutcomeKind
 from bracketeer.core.settings import Policy
 from bracketeer.core.signal import SignalType
 from bracketeer.core.state import State
-from bracketeer.core.values import AlgoStatus, OrderStatus, PositionSide, Role, Side
+from bracketeer.core.values import AlgoStatus, ArmingMode, OrderStatus, PositionSide, Role, Side
 from tests.support.profiles import examples
-from tests.support.stories import E0, P0, PRICE, RULES, S0, S1, SYMBOL, X0, Story, exchange_id
+from tests.support.stories import E0, P0, P1, PRICE, RULES, S0, S1, SYMBOL, X0, Story, exchange_id
 
-IDS = [E0, S0, P0, S1, X0, "web_1"]
+IDS = [E0, S0, P0, S1, P1, X0, "web_1"]
 WIRE = [status for status in OrderStatus if status not in (OrderStatus.PENDING_NEW, OrderStatus.UNRESOLVED)]
 ALGO_WIRE = [status for status in AlgoStatus if status not in (AlgoStatus.PENDING_NEW, AlgoStatus.UNRESOLVED)]
 AMOUNTS = ["0", "0.4", "1", "-1", "2"]
@@ -275,6 +275,25 @@ def test_driving_again_adds_nothing(start: list[Act], story: list[Act]) -> None:
     checked = Level()
     for act in [*start, *story]:
         act(checked)
+
+
+early_starts: st.SearchStrategy[list[Act]] = st.sampled_from([
+    [lambda s: s.signal()],
+    [lambda s: s.signal(), lambda s: s.ack_algo(S0)],
+    [lambda s: s.signal(), lambda s: s.ack_algo(S0), lambda s: s.ack_algo(P0), lambda s: s.fill(E0)],
+    [lambda s: s.signal(), lambda s: s.fill(E0), lambda s: s.ack(E0, "1"), lambda s: s.ack_algo(S0)],
+    [lambda s: s.signal(), lambda s: s.ack_algo(S0), lambda s: s.refuse(E0, -2019)],
+])  # fmt: skip
+
+
+@examples(250)
+@given(early_starts, st.lists(acts, max_size=25), st.integers(0, 50))
+def test_protection_that_leaves_with_the_entry_breaks_no_law(start: list[Act], story: list[Act], cut: int) -> None:
+    """With ARM=with_entry the three laws above hold as well."""
+    checked = Level(Policy(arm=ArmingMode.WITH_ENTRY))
+    for act in [*start, *story]:
+        act(checked)
+    checked.check_replay(cut)
 
 
 OTHER = "other"
