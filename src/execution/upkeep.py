@@ -10,6 +10,8 @@ Task = Callable[[], float | None]
 
 IDLE_S = 3600.0
 AFTER_FAILURE_S = 60.0
+RESOLUTION_S = 0.001
+"""What is due within this is due: a shorter wait may be no wait at all, and then there would be no end of them."""
 
 
 class Upkeep:
@@ -59,7 +61,7 @@ class Upkeep:
             while not self._stopping:
                 task = min(self._due, key=self._due.__getitem__, default=None)
                 remaining_s = IDLE_S if task is None else self._due[task] - self._monotonic()
-                if task is not None and remaining_s <= 0:
+                if task is not None and remaining_s < RESOLUTION_S:
                     del self._due[task]
                     return task
                 self._changed.wait(min(remaining_s, IDLE_S))

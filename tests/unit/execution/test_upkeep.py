@@ -64,3 +64,13 @@ def test_failing_task_is_told_and_does_not_end_the_others() -> None:
 def test_stop_before_start_is_harmless() -> None:
     """What was never started need not be waited for."""
     Upkeep(Time(), lambda problem: None).stop()
+
+
+def test_turn_that_is_all_but_due_is_taken() -> None:
+    """Where time goes in steps, a wait of less than one would never end."""
+    taken = threading.Event()
+    upkeep = Upkeep(Time(), lambda problem: None)
+    upkeep.add(taken.set, 1e-7)
+    upkeep.start()
+    assert taken.wait(BOUND_S)
+    upkeep.stop()
