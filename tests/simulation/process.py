@@ -17,13 +17,13 @@ import bracketeer.app.cli  # noqa: F401 - loads every module that is to be seen 
 from bracketeer import ExecutionReport, OrderExecutionManager, Settings, Signal
 from bracketeer.core import retry
 from bracketeer.core.errors import JournalUnavailable
-from bracketeer.execution.binance import transport
+from bracketeer.execution.binance import client, transport
 from bracketeer.execution.clock import SystemClock
 
 from .disk import Disk, VirtualOs
 from .scheduler import Process, Scheduler
 from .virtual_threading import VirtualLocal, VirtualThreading
-from .wire import VirtualAdapter, VirtualConnection, Wire
+from .wire import BareSession, VirtualAdapter, VirtualConnection, Wire
 
 _ON_DISK = ("core.audit_writer", "core.audit_files", "core.exclusive_lock")
 _WAITING = VirtualLocal()
@@ -79,7 +79,10 @@ class Life:
         keys: tuple[str, str],
         on_notice: Callable[[Any], None],
         skew_ms: int = 0,
+        *,
+        has_bare_session: bool = True,
     ) -> None:
+        self.has_bare_session = has_bare_session
         self.process = Process(f"manager-{number}")
         self.scheduler = scheduler
         self.wire = wire
@@ -176,6 +179,7 @@ class Life:
             gettempdir=lambda: str(folder)
         )
         vars(transport)["_waiting"] = _WAITING
+        vars(client)["new_session"] = BareSession if self.has_bare_session else transport.new_session
         retry._JITTER.seed(self.scheduler.dice.random())
 
 
@@ -196,6 +200,7 @@ def put_back() -> None:
     vars(sys.modules["bracketeer.core.audit_writer"])["_sync_data"] = getattr(os, "fdatasync", os.fsync)
     vars(sys.modules["bracketeer.execution.account_lock"])["tempfile"] = tempfile
     vars(transport)["_waiting"] = threading.local()
+    vars(client)["new_session"] = transport.new_session
     retry._JITTER.seed()
 
 

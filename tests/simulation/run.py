@@ -191,7 +191,15 @@ class Run:
         settings = Settings(policy=self.policy, audit_log_dir=str(self.folder), user_stream=self.story.user_stream)
         keys = (self.exchange.api_key, self.exchange.api_secret)
         self.life = Life(
-            self._lives, self.scheduler, self.wire, self.disk, settings, keys, self._hear, self.story.skew_ms
+            self._lives,
+            self.scheduler,
+            self.wire,
+            self.disk,
+            settings,
+            keys,
+            self._hear,
+            self.story.skew_ms,
+            has_bare_session=self.story.seed % 10 != 0,
         )
         self.note(f"## life {self._lives} starts")
         self.judge.able_ms = self.judge.now_ms
