@@ -75,7 +75,7 @@ def test_time_without_a_stop_is_not_the_networks(tmp_path: Path, arm: ArmingMode
                 assert report.status is ReportStatus.PROTECTED
                 assert report.timings is not None
                 assert report.timings.naked_ms is not None
-                assert report.timings.naked_ms <= naked_ms(at)
+                assert report.timings.naked_ms <= naked_ms(at) + 1  # two readings of one clock
                 assert at.close(f"close-{number}").status is ReportStatus.CLOSED
             at.assert_clean()
             if arm is ArmingMode.WITH_ENTRY:
