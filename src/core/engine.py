@@ -45,6 +45,7 @@ from .guarding import guard, keep_naked_time
 from .intake import receive
 from .order import ALGO_LOCAL, ORDER_LOCAL, AlgoOrder
 from .position import Agreement, agreement, open_quantity
+from .presuming import presume
 from .reconcile import reconcile
 from .report import Reason, ReportStatus
 from .reporting import build_report, conclude_entry
@@ -119,7 +120,7 @@ def _serve(turn: Turn, bracket: Bracket) -> Bracket | None:
         if bracket.closing is not None:
             bracket = close(turn, bracket)
         return _watch(turn, tend_armed(turn, bracket))
-    return clear(turn, bracket) if entry.closed else tend_armed(turn, bracket)
+    return clear(turn, bracket) if entry.closed else presume(turn, tend_armed(turn, bracket))
 
 
 def _watch(turn: Turn, bracket: Bracket) -> Bracket:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from msgspec.structs import replace
 
 from .bracket import Bracket, CloseReason
@@ -43,6 +45,22 @@ def guard(turn: Turn, bracket: Bracket) -> Bracket:
     return bracket
 
 
+def guard_presumed(turn: Turn, bracket: Bracket, amount: Decimal) -> Bracket:
+    """A stop, and no more than that, for a position that is ours in all likelihood; see `presuming`."""
+    actions = plan_protection(
+        Target(stop_wanted=True, take_wanted=False),
+        amount,
+        {Role.STOP_LOSS: _resting(turn, bracket, Role.STOP_LOSS)},
+        now_ms=turn.now_ms,
+        naked_since_ms=None,  # nothing is closed on a presumption
+        naked_limit_ms=turn.state.policy.naked_limit_ms,
+    )
+    for action in actions:
+        if not isinstance(action, CloseNow):
+            bracket = _do(turn, bracket, action)
+    return bracket
+
+
 def _answerable_since(turn: Turn, bracket: Bracket) -> int | None:
     """From when the naked time counts for the decision to close: who has just taken over, or just learned that a stop
     is gone, protects first, however long the position was bare before."""
@@ -75,7 +93,7 @@ def _do(turn: Turn, bracket: Bracket, action: Action) -> Bracket:
             if again and algo is not None:
                 return turn.submit(bracket, algo.intent)
             explicit = role is Role.STOP_LOSS and bracket.explicit_stop
-            quantity = open_quantity(turn.state, bracket) if explicit else None
+            quantity = (open_quantity(turn.state, bracket) or bracket.quantity) if explicit else None
             return turn.submit(bracket, bracket.next_intent(role, quantity=quantity))
 
 

@@ -83,7 +83,8 @@ class Gateway(Protocol):
         ...
 
     def look_up_symbol(self, command: LookUpSymbol) -> SymbolSnapshot | LookUpFailed:
-        """Take one snapshot. Any failed part fails the whole: a failed query is not zero."""
+        """Take one snapshot. A failed part fails the whole (a failed query is not zero), but for the
+        trades: those are left out then."""
         ...
 
     def resting_algo_ids(self, symbol: str) -> set[str]:

@@ -26,14 +26,10 @@ ORPHAN_MS = 12_000
 """How long an order of ours may outlive its position: unclear answers are asked about every 5 s."""
 
 
-_TELL_OF_FILLS = {
-    "ORDER_TRADE_UPDATE",
-    "ACCOUNT_UPDATE",
-    "/fapi/v1/order",
-    "/fapi/v3/positionRisk",
-    "/fapi/v1/userTrades",
-}
-_TELL_OF_STOPS = {"ALGO_UPDATE", "/fapi/v1/openAlgoOrders", "/fapi/v1/algoOrder"}
+_TELL_OF_FILLS = {"ORDER_TRADE_UPDATE", "/fapi/v1/order", "/fapi/v1/userTrades"}
+_SHOW_POSITIONS = {"ACCOUNT_UPDATE", "/fapi/v3/positionRisk"}
+_TELL_OF_STOPS = {"ALGO_UPDATE", "/fapi/v1/algoOrder"}
+_LISTS_STOPS = "/fapi/v1/openAlgoOrders"  # one read may lag, two are believed
 _ID_NAMES = ("newclientorderid", "clientalgoid", "origclientorderid")
 
 
@@ -53,6 +49,9 @@ class Leg:
         self.asked_ms = 0
         self.closing_ms = -(10**15)
         self.orphan_ms: int | None = None
+        self.seen_ms: int | None = None  # since when it could see a position that may be its own
+        self.reads = 0  # of the list in which a stop that went is missing
+        self.guarding_ms = -(10**15)  # when a stop was last asked for
         self.changed_ms = 0  # the last fill
         self.is_mixed = False  # somebody else traded on it
 
@@ -126,6 +125,8 @@ class Judge:
         is_closing = values.get("reduceOnly") == "true" or values.get("closePosition") == "true"
         if leg is not None and sent.path == "/fapi/v1/order" and is_closing:
             leg.closing_ms = self.now_ms
+        if leg is not None and values.get("type") == "STOP_MARKET":
+            leg.guarding_ms = self.now_ms
         is_exit = sent.method == "DELETE" or is_closing
         if is_exit and (self.disk.is_full or self.disk.is_failing or self.disk.had_trouble):
             return  # exits go on without the disk (design: journal)
@@ -149,8 +150,13 @@ class Judge:
         """An answer or event about a symbol reached the manager: does it tell of the gap?"""
         leg = self.leg(symbol)
         tells = _TELL_OF_FILLS if leg.is_filled else _TELL_OF_STOPS
-        if leg.naked_ms is not None and leg.known_ms is None and source in tells:
+        if leg.naked_ms is None:
+            return
+        leg.reads += not leg.is_filled and source == _LISTS_STOPS
+        if leg.known_ms is None and (source in tells or leg.reads > 1):
             leg.known_ms = self.now_ms
+        if leg.is_filled and leg.seen_ms is None and source in _SHOW_POSITIONS:
+            leg.seen_ms = self.now_ms
 
     # The books.
 
@@ -217,7 +223,7 @@ class Judge:
                     covered += abs(amount) if algo.close_position else algo.quantity
         if leg.ours != 0 and covered < abs(leg.ours):
             if leg.naked_ms is None:
-                leg.naked_ms, leg.known_ms = now, None
+                leg.naked_ms, leg.known_ms, leg.seen_ms, leg.reads = now, None, None, 0
                 leg.is_filled = leg.changed_ms == now
             self._judge_naked(symbol, leg, now)
         elif leg.naked_ms is not None:
@@ -242,7 +248,10 @@ class Judge:
             self.worst_known_ms = max(self.worst_known_ms, since_known)
         if now - able <= bound:
             return
-        if leg.known_ms is None:
+        if leg.known_ms is None and leg.seen_ms is not None and now - max(able, leg.seen_ms) > bound:
+            # A position whose entry cannot be proven is guarded, not closed: it may be somebody else's.
+            is_kept = now - leg.guarding_ms <= QUESTION_MS + self.round_trip_ms
+        elif leg.known_ms is None:
             is_kept = now - max(leg.asked_ms, able, self.silent_ms) <= QUESTION_MS + self.round_trip_ms
         else:
             is_closing = leg.closing_ms >= leg.naked_ms and now - leg.closing_ms <= ATTEMPT_MS + self.round_trip_ms

@@ -75,6 +75,7 @@ class Run:
         self._lives = 0
         self._doom: tuple[str, int, bool] | None = None  # at which effect the process dies, and how
         self._down_us = 0
+        self._outage_until_ms = 0
         self._hook()
 
     # Set up.
@@ -202,7 +203,9 @@ class Run:
             has_bare_session=self.story.seed % 10 != 0,
         )
         self.note(f"## life {self._lives} starts")
-        self.judge.able_ms = self.judge.now_ms
+        self.judge.able_ms = max(self.judge.now_ms, self._outage_until_ms)
+        for leg in self.judge.legs.values():
+            leg.known_ms, leg.seen_ms, leg.reads = None, None, 0  # a new process has to learn it anew
         self.life.start()
 
     def _later_start(self, after_ms: int) -> None:
@@ -312,7 +315,8 @@ class Run:
         self.faults["outage" if now.is_out else "lossy network"] += 1
         if now.is_out:
             self.wire.cut()
-            self.judge.able_ms = max(self.judge.able_ms, self.judge.now_ms + lasts_ms)
+            self._outage_until_ms = self.judge.now_ms + lasts_ms
+            self.judge.able_ms = max(self.judge.able_ms, self._outage_until_ms)
         self.scheduler.call_in(lasts_ms * 1000, self._do_calm)
 
     def _do_calm(self) -> None:

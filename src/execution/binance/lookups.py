@@ -5,6 +5,7 @@ A question that failed says nothing about what was asked: it becomes `LookUpFail
 
 from __future__ import annotations
 
+from contextlib import suppress
 from decimal import Decimal
 from typing import Any
 
@@ -57,20 +58,24 @@ def look_up_order(asker: Asker, command: LookUpOrder) -> list[Answer]:
 
 
 def look_up_symbol(asker: Asker, command: LookUpSymbol) -> SymbolSnapshot | LookUpFailed:
-    """Take one snapshot: position, both stores of open orders and, where asked for, the trades. One failed part fails
-    the whole."""
+    """Take one snapshot: position, both stores of open orders and, where asked for, the trades.
+
+    What rests and what is held belong together: one failed part fails the whole. Trades that cannot be had are left
+    out: a position that may be bare must not wait for them.
+    """
     client, symbol = asker.client, command.symbol
     requested_at_ms = client.clock.now_ms()
     try:
         positions = asker.ask(client.get_position_risk, read_positions, symbol=symbol)
         normal = asker.ask(client.get_orders, read_orders, symbol=symbol)
         algo = asker.ask(client.get_open_algo_orders, read_algo_orders, symbol=symbol)
-        trades = None
-        if command.trades_since_ms is not None:
-            rows = trades_since(asker, symbol, command.trades_since_ms, now_ms=requested_at_ms)
-            trades = with_client_ids(asker, symbol, rows, frozenset(command.known_orders))
     except ExchangeError as error:
         return LookUpFailed(at_ms=client.clock.now_ms(), failure=error.failure, symbol=symbol)
+    trades = None
+    if command.trades_since_ms is not None:
+        with suppress(ExchangeError):  # on record as an api_error; whoever wanted them asks again
+            rows = trades_since(asker, symbol, command.trades_since_ms, now_ms=requested_at_ms)
+            trades = with_client_ids(asker, symbol, rows, frozenset(command.known_orders))
     held = [row for row in positions if row.symbol == symbol and row.position_amt != ZERO]
     amounts: dict[PositionSide, Decimal] = {row.position_side: row.position_amt for row in held}
     return SymbolSnapshot(

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from bracketeer.core.commands import AnyCommand, LookUpOrder, LookUpSymbol
+from bracketeer.core.commands import AnyCommand, CancelOrder, LookUpOrder, LookUpSymbol, SubmitOrder
 from bracketeer.core.events import Fill, TradeRow
 from bracketeer.core.values import AlgoStatus, OrderStatus, Side
 from tests.support.stories import E0, P0, PRICE, S0, X0, Story, exchange_id, submits
@@ -25,7 +25,7 @@ def lost_entry() -> Story:
 
 def settle(story: Story, amount: str, trades: tuple[TradeRow, ...], *, found: bool = False) -> None:
     """The exchange answers for a minute: a position, trades where asked for, and whether it knows the entry."""
-    mark = len(story.log) - 1
+    mark = len(story.log) - 2
 
     def answer(command: AnyCommand) -> None:
         story.now += 20
@@ -36,7 +36,12 @@ def settle(story: Story, amount: str, trades: tuple[TradeRow, ...], *, found: bo
                 story.not_found(client_id, story.now - 10)
             case LookUpSymbol(trades_since_ms=since):
                 rows = None if since is None else trades
-                story.snapshot(amount, [S0, P0] if found else [], rows, requested_at_ms=story.now - 10)
+                resting = [i for i, algo in story.state.algos.items() if algo.status is AlgoStatus.NEW]
+                story.snapshot(amount, [S0, P0] if found else resting, rows, requested_at_ms=story.now - 10)
+            case SubmitOrder(intent=intent) if not found:
+                story.ack_algo(intent.client_order_id)
+            case CancelOrder(client_order_id=client_id):
+                story.cancelled(client_id)
 
     story.respond(story.now + 60_000, answer, since=mark)
 
@@ -48,7 +53,8 @@ def test_gives_a_lost_entry_up_when_the_trades_are_somebody_elses(quantity: str)
     settle(story, quantity, (story.trade(HAND, quantity, Side.BUY),))
     (report,) = story.reports
     assert (report.status, report.reason and report.reason.code) == ("rejected", "entry_not_executed")
-    assert story.submitted == [E0]
+    assert story.submitted == [E0, S0], "until it was known to be somebody else's it was guarded"
+    assert [command.client_order_id for command in story.all(CancelOrder)] == [S0]
     assert not story.state.brackets, "the symbol is free again"
     assert "entry_unresolved" not in story.alerts
 
@@ -70,12 +76,13 @@ def test_looks_at_the_trades_while_a_lost_entry_is_not_found() -> None:
     """A look-up that lags must not leave an executed entry bare: its trade under our client id proves that it arrived,
     long before the proof of its absence would be complete."""
     story = lost_entry()
+    story.snapshot("1")
     story.not_found(E0)
     story.run_until(story.now + 250)
     story.not_found(E0)
     command = story.all(LookUpSymbol)[-1]
     assert (command.why, command.trades_since_ms is not None) == ("entry_not_found", True)
-    assert submits(story.snapshot("1", trades=(story.trade(E0, "1", Side.BUY),))) == [S0, P0]
+    assert submits(story.snapshot("1", trades=(story.trade(E0, "1", Side.BUY),))) == [P0], "the stop went out before"
     assert story.now < story.order(E0).tries.dead_after_ms - 2000
     assert story.order(E0).status is OrderStatus.FILLED, "all that was asked for traded: nothing is left to ask"
     asked = len(story.order_lookups)

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from bracketeer.core.bracket import CloseReason
 from bracketeer.core.client_ids import client_order_id
-from bracketeer.core.commands import AnyCommand, CancelOrder, LookUpOrder, LookUpSymbol
+from bracketeer.core.commands import AnyCommand, CancelOrder, LookUpOrder, LookUpSymbol, SubmitOrder
 from bracketeer.core.engine import concerns, replay
 from bracketeer.core.events import OrderUpdated, PositionUpdated, TimerFired
 from bracketeer.core.state import State
@@ -395,10 +395,16 @@ def test_gives_a_lost_entry_up_when_none_of_the_trades_is_its() -> None:
             foreign = replace(
                 story.trade(E0, "1", Side.BUY, trade_id=77), exchange_order_id=4711, client_order_id="web_1"
             )
-            story.snapshot("3", [], trades=(foreign,))
+            resting = [i for i, algo in story.state.algos.items() if algo.status is AlgoStatus.NEW]
+            story.snapshot("3", resting, trades=(foreign,))
         elif isinstance(command, LookUpOrder):
             story.not_found(command.client_order_id)
+        elif isinstance(command, SubmitOrder):
+            story.ack_algo(S0)
+        elif isinstance(command, CancelOrder):
+            story.cancelled(S0)
 
-    story.respond(story.now + 20_000, answer, since=0)
+    story.respond(story.now + 20_000, answer, since=len(story.log) - 2)
     assert [report.status for report in story.reports] == ["rejected"]
+    assert story.submitted == [E0, S0], "it was guarded until it was known to be somebody else's"
     assert "entry_unresolved" not in story.alerts

@@ -37,7 +37,7 @@ def absent(story: Story, amount: str = "0") -> None:
             case LookUpSymbol():
                 story.snapshot(amount, requested_at_ms=story.now - 10)
 
-    mark = len(story.log) - 1
+    mark = len(story.log) - 2
     story.respond(story.now + 60_000, answer, since=mark)
 
 
@@ -74,7 +74,7 @@ def test_needs_the_position_when_the_entry_is_said_to_be_absent() -> None:
     story = lost()
     started = story.now
     absent(story, "1")
-    assert story.submitted == [E0]
+    assert story.submitted == [E0, S0], "what may be ours is guarded meanwhile"
     assert story.order(E0).status is OrderStatus.UNRESOLVED
     assert story.alerts == ["entry_unresolved"]
     assert [report.status for report in story.reports] == ["unresolved"]
