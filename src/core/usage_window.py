@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 __all__ = ["UsageWindow"]
 
 _WINDOWS_KEPT: Final = 2  # a request in flight for longer is a token nobody settled
+_CORRECTION_MS: Final = 2_000  # what a new measurement of the exchange's clock may take back; more was no measurement
 
 
 class _Flight(NamedTuple):
@@ -50,15 +51,17 @@ class UsageWindow:
     def roll(self, now_ms: int) -> None:
         """Start afresh when the window is over; what is in flight may be counted in the new one.
 
-        A clock corrected a little backwards, over a boundary, does not bring the old window back.
+        A clock corrected a little backwards, over a boundary, does not bring the old window back. Corrected by more, as
+        by the first measurement on a machine whose own clock is ahead, it does: else every header until the clock is
+        there again would count as one of an earlier window.
         """
         window = now_ms // self.length_ms
-        if window == self._window or window == self._window - 1:
+        if window == self._window or 0 < self._window * self.length_ms - now_ms <= min(_CORRECTION_MS, self.length_ms):
             return
         self._window, self._counted, self.warned = window, 0, False
         flights, self._flights = self._flights, {}
         for token, flight in flights.items():
-            if 0 <= window - flight.window < _WINDOWS_KEPT:
+            if abs(window - flight.window) < _WINDOWS_KEPT:
                 self._flights[token] = flight._replace(base=self.used)
 
     def reserve(self, token: int, cost: int) -> None:

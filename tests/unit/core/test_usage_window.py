@@ -105,6 +105,18 @@ def test_clock_corrected_backwards_keeps_the_window() -> None:
     assert pool.used == 0
 
 
+def test_first_measurement_corrects_a_machine_clock_that_is_ahead() -> None:
+    """Less than a window ahead: the count of the true window is heard at once, not only when the clock gets there."""
+    pool = window(START + 40_000)
+    pool.reserve(1, 1)
+    pool.roll(START - 20_000)
+    pool.observe(2200, START - 20_000)
+    assert pool.used == 2201
+    pool.settle(1)
+    assert pool.used == 2200
+    assert pool.resets_at_ms == START
+
+
 def test_token_nobody_settled_is_dropped_in_time() -> None:
     """A mistake elsewhere must not eat the budget for ever."""
     pool = window()
