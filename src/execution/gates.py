@@ -22,6 +22,10 @@ BRACKET_WEIGHT = 30
 """The questions around them: prices, position, snapshots and look-ups when something goes wrong."""
 
 
+JOURNAL_RETRY_S = 1.0
+"""How often lines that the disk refused are tried again."""
+
+
 class Gates:
     """The conditions, each asked before an entry is decided."""
 
@@ -50,16 +54,20 @@ class Gates:
 
     def audit_log(self) -> Problem | None:
         """What cannot be recorded is not begun."""
-        if self._journal.healthy:
-            return None
-        with suppress(AuditError):  # there may be room again: what waits in memory is tried before refusing
-            self._journal.wait_durable(self._journal.last_seq)
+        self.write_what_waits()  # there may be room again
         if self._journal.healthy:
             return None
         return Problem(
             DenialCode.AUDIT_UNAVAILABLE,
             f"the audit log cannot be written ({self._journal.failure}): mend the disk; exits and protection go on",
         )
+
+    def write_what_waits(self) -> float:
+        """Try to write what a full disk refused: with the next line may be too late, a crash could come before it."""
+        if not self._journal.healthy:
+            with suppress(AuditError):
+                self._journal.wait_durable(self._journal.last_seq)
+        return JOURNAL_RETRY_S
 
     def rate_budget(self) -> Problem | None:
         """Room for the whole bracket, in both budgets."""

@@ -28,13 +28,14 @@ from .credentials import Credentials
 from .driver import Driver, Notice
 from .errors import ExchangeError
 from .exchange_info import ExchangeInfoCache
-from .gates import Gates
+from .gates import JOURNAL_RETRY_S, Gates
 from .gathering import Gatherer
 from .recovery import begin, look_around, restore
 from .settings_loader import Urls
 from .settling import is_guarded, is_settled
 from .start_checks import PAUSE_FIRST_S, StartChecks
 from .stop_watch import StopWatch
+from .telling import shielded
 from .threads import ThreadRuntime
 from .upkeep import Upkeep
 
@@ -179,7 +180,8 @@ def _connect(
         on_limits=tracker.update_limits,
         on_warning=lambda text: _note(journal, "rules_stale", text),
     )
-    gates = Gates(journal, tracker, settings.policy.arm, on_notice)
+    tell = shielded(on_notice, lambda text: _note(journal, "notice_failed", text))
+    gates = Gates(journal, tracker, settings.policy.arm, tell)
     driver = Driver(
         state,
         journal,
@@ -188,7 +190,7 @@ def _connect(
         hold_back=gates.hold_back,
         renew_stream=stream.renew if stream else lambda: None,
         refresh_rules=rules.refresh_after_filter_error,
-        on_notice=on_notice,
+        on_notice=tell,
     )
     undo.callback(_note_run_end, journal, state)  # the last but the lock: nothing changes the state any more
     undo.callback(driver.end)  # when no worker runs any more; callers' threads may
@@ -212,7 +214,7 @@ def _connect(
             raise
         checks.require("clock", gateway.synchronise_clock)
     begin(gateway, driver, settings.policy, urls.rest)
-    claims = Claims(gateway, driver, rules, settings.policy, journal, on_notice)
+    claims = Claims(gateway, driver, rules, settings.policy, journal, tell)
     look_interval_s = settings.policy.poll_idle_interval_ms / 1000
 
     def look_for_claims() -> float:
@@ -243,6 +245,7 @@ def _connect(
         checks.insist("account", "position_mode")
     checks.attempt()  # what is left. Claims never stop a start: what they are for may be open
     upkeep.add(resync, RESYNC_S)
+    upkeep.add(gates.write_what_waits, JOURNAL_RETRY_S)
     if checks.missing:
         upkeep.add(checks.retry, PAUSE_FIRST_S)
     if settings.stop_watch_interval_ms:
