@@ -251,11 +251,11 @@ class Run:
         if isinstance(notice, Alert):
             self.figures["alerts"] += 1
             if notice.code in DEFECTS:
-                raise Broken(f"P8: {notice}")
+                self.scheduler.failures.append(Broken(f"P8: {notice}"))  # whoever tells would swallow it
 
     # Steps.
 
-    def _do_signal(self, symbol: str, kind: str, id: str, quantity: str = "") -> None:  # noqa: A002
+    def _do_signal(self, symbol: str, kind: str, id: str, quantity: str = "", **more: Any) -> None:  # noqa: A002
         life = self.life
         if life is None or life.process.is_dead or not life.is_started or life.manager._session is None:
             return
@@ -269,7 +269,7 @@ class Run:
                 "stop_loss": str(price * (1 - sign * Decimal("0.02"))),
                 "take_profit": str(price * (1 + sign * Decimal("0.03"))),
             }
-        signal = Signal(signal_type=SignalType(kind), symbol=symbol, signal_id=id, **fields)
+        signal = Signal(signal_type=SignalType(kind), symbol=symbol, signal_id=id, **(fields | more))
         box: list[ExecutionReport | BaseException] = []
         self.answers.append((signal, life, box))
         self.figures["signals"] += 1

@@ -123,7 +123,7 @@ class Scheduler:
             if timeout_s <= 0:
                 return False
             waits = task.waits
-            timer = self.call_in(int(timeout_s * 1e6), lambda: self.wake(task, False, waits))
+            timer = self.call_in(max(1, int(timeout_s * 1e6)), lambda: self.wake(task, False, waits))
         value = self._leave(task)
         if timeout_s is not None:
             timer.cancel()
