@@ -18,6 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from .crash_points import prove
+from .named.telling import list_all, play_named
 from .run import Outcome, play
 from .story import Story, make_story
 
@@ -136,11 +137,17 @@ def main() -> int:
     parser.add_argument("--shrink", action="store_true", help="shorten the story of --seed before it is told")
     parser.add_argument("--crashes", action="store_true", help="the demo's day, killed at each of its effects")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--only", help="play a named scenario, or NAME/VARIANT; with --seed exactly one story of it")
+    parser.add_argument("--list", action="store_true", help="name all scenarios")
     parser.add_argument("--report", type=Path, help="write the sums as JSON")
     asked = parser.parse_args()
     try:
         if asked.crashes:
             return prove(_say, asked.workers)
+        if asked.list:
+            return list_all(_say)
+        if asked.only is not None:
+            return play_named(asked.only, asked.seed, _say)
         if asked.seed is not None:
             return one(make_story(asked.seed), shorten=asked.shrink)
         return many(asked.first, asked.runs, asked.workers, asked.report)
