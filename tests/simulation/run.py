@@ -14,8 +14,10 @@ from typing import Any, ClassVar
 
 from bracketeer import ExecutionReport, Policy, ReportStatus, Settings, Signal, SignalType
 from bracketeer.core.commands import Alert
+from bracketeer.core.values import ArmingMode
 from bracketeer.simulator.exchange import Exchange
 from bracketeer.simulator.faults import CATALOGUE, Fault, FaultName
+from bracketeer.simulator.profiles import Switches
 
 from . import ending
 from .disk import Disk
@@ -54,13 +56,17 @@ class Run:
         self.folder = folder
         self.trace: list[str] | None = [] if traced else None
         self.scheduler = Scheduler(story.seed, preemption=story.preemption)
-        self.exchange = Exchange(now_ms=lambda: self.scheduler.now_us // 1000, seed=story.seed)
+        self.exchange = Exchange(
+            now_ms=lambda: self.scheduler.now_us // 1000,
+            seed=story.seed,
+            switches=Switches(reduce_only_algo_needs_position=not story.accepts_bare_stops),
+        )
         for symbol in set(self.exchange.venue.instruments) - set(self.prices):  # nobody trades them here
             del self.exchange.venue.instruments[symbol], self.exchange.venue.markets[symbol]
         self.wire = Wire(self.scheduler, self.exchange, story.seed)
         self.wire.weather = self._usual_weather()
         self.disk = Disk(folder, random.Random(f"{story.seed}/disk"))
-        self.policy = Policy(**story.policy)
+        self.policy = Policy(**({"arm": ArmingMode(story.arm)} | story.policy))
         round_trip_ms = 2 * (story.way_us + story.jitter_us) // 1000 + 2
         self.judge = Judge(self.exchange, self.disk, self.policy.naked_limit_ms, round_trip_ms)
         self.figures: Counter[str] = Counter()

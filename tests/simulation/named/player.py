@@ -16,6 +16,7 @@ from bracketeer.simulator.faults import Fault, FaultName
 from .. import ending
 from ..judge import Broken
 from ..run import Outcome, Run, play_run
+from ..story import Story
 from ..wire import ADDRESS
 from .evidence import Evidence
 from .scenario import BTC, Scenario
@@ -198,14 +199,19 @@ class NamedRun(Run):
             self.exchange.handle("GET", "/fapi/v1/depth", f"symbol={BTC}&limit=1000", {}, "", ADDRESS)
 
 
-def play_scenario(scenario: Scenario, variant: str, seed: int, *, traced: bool = False) -> Outcome:
-    """One variant with one seed, in a folder of its own."""
+def play_story(story: Story, check: Callable[[Evidence], None], *, traced: bool = False) -> Outcome:
+    """A story of any making, in a folder of its own, with an assertion about it."""
     parent = Path("/dev/shm") if Path("/dev/shm").is_dir() else None
     folder = Path(tempfile.mkdtemp(prefix="scenario-", dir=parent))
-    run = NamedRun(scenario.story(variant, seed), folder, traced=traced)
-    run.check = scenario.check
+    run = NamedRun(story, folder, traced=traced)
+    run.check = check
     try:
         return play_run(run)
     finally:
         run.end()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def play_scenario(scenario: Scenario, variant: str, seed: int, *, traced: bool = False) -> Outcome:
+    """One variant with one seed."""
+    return play_story(scenario.story(variant, seed), scenario.check, traced=traced)
