@@ -202,7 +202,8 @@ def order_updated(turn: Turn, event: OrderUpdated) -> None:
     )
     changed, verdict = apply_order(order, change)
     _keep_order(turn, changed, verdict, told=event.status, source=event.source)
-    if event.source == "lookup" and not changed.closed:
+    if event.source == "lookup" and not changed.closed and changed.status is not OrderStatus.PENDING_NEW:
+        # In flight still, a next time would mean: proven refused, send again.
         turn.update_order(turn.state.orders[event.client_order_id], next_at_ms=turn.now_ms + ASK_AGAIN_MS)
 
 

@@ -387,3 +387,13 @@ def test_respects_the_naked_limit_that_is_set(naked_limit_ms: int) -> None:
     assert close.intent.quantity == Decimal(1)
     assert begun > T0
     assert X0 not in story.submitted
+
+
+def test_does_not_send_an_entry_in_flight_again_because_an_answer_makes_no_sense() -> None:
+    """P1: only a refusal with proof schedules a resend; a status that an order in flight cannot have does not."""
+    story = Story()
+    story.signal()
+    story.told(E0, OrderStatus.PENDING_CANCEL, source="lookup")
+    story.tick(250)
+    story.tick(2000)
+    assert story.submitted == [E0]
