@@ -45,7 +45,8 @@ def _keep_positions(turn: Turn, snapshot: SymbolSnapshot) -> None:
     for side in PositionSide:
         key = position_key(snapshot.symbol, side)
         known = turn.state.positions.get(key)
-        if known is not None and known.known_at_ms > snapshot.requested_at_ms:
+        # What bears a time that is still to come was dated by a clock that has been set since: it is not newer.
+        if known is not None and snapshot.requested_at_ms < known.known_at_ms <= turn.now_ms:
             continue  # the stream told something newer
         amount = snapshot.amounts.get(side, ZERO)
         if amount == 0 and known is None and side is not PositionSide.BOTH:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from .bracket import Bracket
 from .denial import DenialCode
+from .legs import standing_leg
 from .order import ALGO_TRIGGERED, ORDER_WORKING, AlgoOrder, Order
 from .position import Agreement, agreement, expected_amount, orders_of
 from .state import position_key
@@ -142,6 +143,8 @@ def order_not_found(turn: Turn, bracket: Bracket, order: Order, asked_at_ms: int
     # An entry is given up only when the position agrees, or when it is known of every trade whose it was. An exit could
     # only have reduced: should it have executed after all, its fills are found as trades.
     agreed = agreement(turn.state, bracket, since_ms=tries.dead_after_ms) is Agreement.AGREES
+    if standing_leg(turn.state, bracket, Role.STOP_LOSS) is not None:
+        agreed = False  # a position showed, and was guarded: flat may mean that it was closed again
     traced = bracket.trades_known_ms > tries.dead_after_ms + SETTLE_MS and order.executed == 0
     if order.tries.absences >= ABSENCES_NEEDED and (agreed or traced or order.intent.role is not Role.ENTRY):
         also = ", the position agrees" if agreed else ", none of the trades is its" if traced else ""
@@ -219,7 +222,8 @@ def count_disagreement(turn: Turn, bracket: Bracket) -> Bracket:
     position that no trade since tells of (one just before the entry, an answer that lagged), and the exchange's word is
     the truth. What differs is others'.
     """
-    amount = turn.state.positions[position_key(bracket.symbol, bracket.position_side)].amount
+    view = turn.state.positions[position_key(bracket.symbol, bracket.position_side)]
+    amount = view.amount
     count = bracket.disagreements + 1 if amount == bracket.disagree_amount else 1
     bracket = turn.update(bracket, disagree_amount=amount)
     if count == DISAGREEMENTS_TOLD:
@@ -229,7 +233,8 @@ def count_disagreement(turn: Turn, bracket: Bracket) -> Bracket:
             "ours is guarded on, look at the account",
             bracket,
         )
-    if count >= DISAGREEMENTS_BELIEVED and _all_over(turn, bracket):
+    recent = turn.now_ms - 2 * ASK_SELDOM_MS < view.known_at_ms <= turn.now_ms
+    if count >= DISAGREEMENTS_BELIEVED and recent and _all_over(turn, bracket):
         others = bracket.entry_side.sign * (amount - expected_amount(turn.state, bracket))
         turn.announce("others_share", "what no trade explains is taken for others'", bracket, amount=str(others))
         bracket = turn.update(bracket, external_net=bracket.external_net + others)

@@ -74,6 +74,16 @@ class ExchangeClock:
         self._measured = 0
         self._reading = _Reading(float(clock.now_ms()), clock.monotonic(), float("inf"))
 
+    def assume(self, offset_ms: int) -> None:
+        """Until the first measurement, believe that the exchange's clock is so far ahead of this machine's wall clock.
+
+        A start that cannot ask would else reckon with a wall clock that may be an hour off, and take a request that can
+        still arrive for dead.
+        """
+        if self._measured == 0:
+            now_ms = float(self._clock.now_ms() + offset_ms)
+            self._reading = _Reading(now_ms, self._clock.monotonic(), float("inf"))
+
     @property
     def error_ms(self) -> float:
         """The bound on the estimate's error when it was made: half the round trip; infinite before."""

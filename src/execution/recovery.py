@@ -2,33 +2,52 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from datetime import datetime
+
 from .. import __version__
+from ..core.audit_chain import AuditLine
 from ..core.audit_logger import AuditLogger, OpenResult
 from ..core.client_ids import is_ours
 from ..core.commands import LookUpSymbol
 from ..core.errors import AuditError
 from ..core.events import EngineStarted
-from ..core.journal import rebuild
+from ..core.journal import read_event, rebuild
 from ..core.settings import Policy
 from ..core.state import State
 from .driver import Driver
 from .ports import Gateway
 
 
-def restore(opened: OpenResult) -> State:
-    """The state the journal leads to.
+def restore(opened: OpenResult) -> tuple[State, int | None]:
+    """The state the journal leads to, and by how many ms the exchange's clock was ahead of this machine's when its last
+    event was written; None for a log without events.
 
     Raises:
         AuditError: `audit_not_replayable`: a line cannot be read by this version.
     """
+    newest: list[AuditLine] = []
+
+    def lines() -> Iterator[AuditLine]:
+        for line in opened.lines():
+            if line.record == "event":
+                newest[:] = [line]
+            yield line
+
     try:
-        return rebuild(opened.lines())
+        state = rebuild(lines())
+        return state, _clock_offset_ms(newest[0]) if newest else None
     except ValueError as error:
         raise AuditError(
             f"the audit log cannot be replayed: {error}; check it with `bracketeer audit verify`, or move the folder "
             "away to start anew (open positions are then external)",
             code="audit_not_replayable",
         ) from None
+
+
+def _clock_offset_ms(line: AuditLine) -> int:
+    written_ms = datetime.fromisoformat(line.timestamp).timestamp() * 1000
+    return read_event(line).at_ms - int(written_ms)
 
 
 def begin(gateway: Gateway, driver: Driver, policy: Policy, venue: str) -> None:

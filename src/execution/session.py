@@ -117,7 +117,7 @@ def open_session(
         )
         opened = journal.open(must_write=False)
         undo.callback(journal.close)
-        state = restore(opened)
+        state, clock_offset_ms = restore(opened)
         states.append(state)
         if not state.brackets:
             journal.require_writable()
@@ -125,7 +125,18 @@ def open_session(
             if unlocked is not None and not state.brackets:
                 raise unlocked
             session = _connect(
-                credentials, urls, settings, on_notice, clock, adapter, redactor, journal, state, lock, undo
+                credentials,
+                urls,
+                settings,
+                on_notice,
+                clock,
+                adapter,
+                redactor,
+                journal,
+                state,
+                clock_offset_ms,
+                lock,
+                undo,
             )
         except BracketeerError as error:
             journal.log_event("start_failed", "start", error=str(error), error_code=error.code)
@@ -144,6 +155,7 @@ def _connect(
     redactor: Redactor,
     journal: AuditLogger,
     state: State,
+    clock_offset_ms: int | None,
     lock: AccountLock,
     undo: ExitStack,
 ) -> Session:
@@ -166,6 +178,8 @@ def _connect(
         adapter=adapter,
     )
     undo.callback(gateway.close)
+    if clock_offset_ms is not None:
+        gateway.assume_clock(clock_offset_ms)
     gateway_time = gateway.exchange_now_ms
     runtime = ThreadRuntime(gateway.exchange_now_ms)
     stream = None

@@ -161,6 +161,10 @@ class BinanceGateway:
         """The exchange's clock as we estimate it."""
         return self._client.clock.now_ms()
 
+    def assume_clock(self, offset_ms: int) -> None:
+        """Until it is measured, reckon with what was known before a restart: so far is the exchange's clock ahead."""
+        self._client.clock.assume(offset_ms)
+
     def synchronise_clock(self) -> None:
         """Measure the exchange's clock offset. Worth doing every ten minutes: clocks drift some 50 ms per 1000 s."""
         self._client.clock.synchronise()

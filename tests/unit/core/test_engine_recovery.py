@@ -408,3 +408,13 @@ def test_gives_a_lost_entry_up_when_none_of_the_trades_is_its() -> None:
     assert [report.status for report in story.reports] == ["rejected"]
     assert story.submitted == [E0, S0], "it was guarded until it was known to be somebody else's"
     assert "entry_unresolved" not in story.alerts
+
+
+def test_believes_an_answer_over_what_bears_a_time_to_come() -> None:
+    """A view that was dated by a clock which has been set since is not newer than everything that follows."""
+    story = Story().protected()
+    story.position("3", told_at_ms=story.now + 60_000)
+    key = f"{SYMBOL}|BOTH"
+    story.state.positions[key] = replace(story.state.positions[key], known_at_ms=story.now + 60_000)
+    story.snapshot("1", [S0, P0])
+    assert story.state.positions[key].amount == 1

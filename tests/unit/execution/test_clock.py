@@ -162,3 +162,15 @@ def test_hurry_ends_every_pause() -> None:
     started = clock.monotonic()
     clock.sleep(60)
     assert clock.monotonic() - started < 30
+
+
+def test_an_assumed_offset_holds_until_the_first_measurement() -> None:
+    """A start that cannot ask reckons with what was known before, not with a wall clock that may be an hour off."""
+    clock = FakeClock()
+    asked = ExchangeClock(clock, lambda: clock.now_ms() + 700)
+    asked.assume(3_600_000)
+    assert asked.now_ms() == clock.now_ms() + 3_600_000
+    asked.synchronise()
+    measured = asked.now_ms()
+    asked.assume(3_600_000)
+    assert asked.now_ms() == measured
