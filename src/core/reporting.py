@@ -6,10 +6,10 @@ from msgspec.structs import replace
 
 from .bracket import Bracket, CloseReason
 from .commands import Conclude
-from .legs import is_covered, shown_leg, standing_leg
+from .legs import armed_leg, covers, shown_leg, standing_leg
 from .naked import naked_time
 from .order import Order
-from .position import executed_in, open_quantity, orders_of
+from .position import Agreement, agreement, executed_in, open_quantity, orders_of
 from .report import ExecutionReport, OrderReport, Reason, ReportStatus, Timings
 from .signal import Signal
 from .state import SignalRecord
@@ -61,8 +61,8 @@ def conclude_entry(turn: Turn, bracket: Bracket) -> Bracket:
 
 def _standing(turn: Turn, bracket: Bracket) -> tuple[ReportStatus | None, Reason | None]:
     """The status of an open position whose protection has settled; None while it has not."""
-    take_live = bracket.take_profit is None or is_covered(turn.state, bracket, Role.TAKE_PROFIT)
-    if bracket.stop_loss is not None and not is_covered(turn.state, bracket, Role.STOP_LOSS):
+    take_live = bracket.take_profit is None or _is_covered(turn, bracket, Role.TAKE_PROFIT)
+    if bracket.stop_loss is not None and not _is_covered(turn, bracket, Role.STOP_LOSS):
         return None, None
     if not take_live:
         algo = standing_leg(turn.state, bracket, Role.TAKE_PROFIT)
@@ -85,6 +85,19 @@ def _standing(turn: Turn, bracket: Bracket) -> tuple[ReportStatus | None, Reason
             ),
         )
     return ReportStatus.PROTECTED, None
+
+
+def _is_covered(turn: Turn, bracket: Bracket, role: Role) -> bool:
+    """Whether an order of a role covers the position, and is still there for all we know.
+
+    What left with the entry was live before the fill. Where the entry's fate was unknown for a while, it may have fired
+    since; so it counts when the position, told after we learned of the fill, is what that says.
+    """
+    if covers(turn.state, bracket, standing_leg(turn.state, bracket, role)):
+        return True
+    was_unknown = turn.state.orders[bracket.entry_id].tries.dead_after_ms > 0
+    known = not was_unknown or agreement(turn.state, bracket) is Agreement.AGREES
+    return known and covers(turn.state, bracket, armed_leg(turn.state, bracket, role))
 
 
 def end_bracket(turn: Turn, bracket: Bracket) -> None:

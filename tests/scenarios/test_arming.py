@@ -221,21 +221,22 @@ def test_stop_that_fires_before_the_entry_executes(at: Desk, later: str, status:
 
 
 def test_stop_that_closes_before_the_fill_is_known(at: Desk) -> None:
-    """We learn of the entry when its position is gone: flat, nothing placed for it, nothing left."""
+    """We learn of the entry when its position is gone: never called protected, flat, nothing left."""
     at.simulator.fault("stream_mute")
     at.simulator.fault("reply_lost", method="POST", path=ORDER)
-    at.simulator.fault("refuse", method="GET", path=ORDER, code=-1000, times=6)
+    at.simulator.fault("refuse", method="GET", path=ORDER, code=-1000, times=-1)
     with ThreadPoolExecutor() as pool:
         answer = pool.submit(at.enter)
         eventually(lambda: at.position() != 0 and "STOP_MARKET" in at.resting())
         at.simulator.set_price(BTC, "57900")
         eventually(lambda: at.position() == 0)
+        at.simulator.lift_faults()
         report = answer.result()
     assert report.status is ReportStatus.CLOSED
     assert report.reason is not None
     assert report.reason.code == "stop_loss_hit"
     at.assert_clean()
-    assert not [row for row in sent(at) if row.endswith("!")]
+    assert all(row["status"] == 400 for row in at.requests("POST", ALGO) if "closePosition" in row["params"])
     assert naked_ms(at) <= JITTER_MS
 
 

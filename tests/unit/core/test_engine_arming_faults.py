@@ -136,6 +136,17 @@ def test_is_flat_when_the_stop_fired_before_the_fill_was_known() -> None:
     assert not story.state.brackets
 
 
+def test_is_not_called_protected_by_a_stop_that_may_have_fired_since() -> None:
+    """The fate of the entry was unknown for a while: its position, told since, or a closing stop, says it."""
+    story = armed()
+    story.unknown(E0)
+    story.told(E0, OrderStatus.FILLED, executed="1", average="60000", source="lookup")
+    assert not story.reports
+    assert story.submitted[3:] == [S1, P1]
+    story.position("1")
+    assert [report.status for report in story.reports] == ["protected"]
+
+
 def test_protects_anew_when_the_stop_fired_with_nothing_to_reduce() -> None:
     """REJECTED by the engine, then the entry fills: a new stop, or -2021 and the close."""
     story = armed()
