@@ -221,7 +221,7 @@ class SymbolSnapshot(Event, frozen=True, kw_only=True, tag="symbol_snapshot"):
     requested_at_ms: int
     amounts: dict[PositionSide, Decimal]  # signed; empty = flat, from a successful answer
     entry_prices: dict[PositionSide, Decimal] = msgspec.field(default_factory=dict)
-    orders: tuple[OpenOrder, ...] = ()
+    orders: tuple[OpenOrder, ...] | None = ()  # None: they could not be had, the position could
     trades: tuple[TradeRow, ...] | None = None  # None = not asked
 
 

@@ -14,6 +14,7 @@ from .commands import CancelOrder
 from .events import Fill, OpenOrder, SymbolSnapshot, TradeRow
 from .order import AlgoOrder, Order, OrderChange, apply_algo, apply_order
 from .position import orders_of
+from .resolving import ASK_AGAIN_MS
 from .state import PositionView, position_key
 from .turn import Turn
 from .updates import foreign_trade
@@ -27,6 +28,10 @@ def reconcile(turn: Turn, snapshot: SymbolSnapshot) -> None:
     """Apply one snapshot of a symbol."""
     _keep_positions(turn, snapshot)
     brackets = turn.state.on_symbol(snapshot.symbol)
+    if snapshot.orders is None:
+        for bracket in brackets:
+            turn.update(bracket, asking=False, next_look_ms=turn.now_ms + ASK_AGAIN_MS)
+        return
     rows = {row.client_order_id: row for row in snapshot.orders}
     for bracket in brackets:
         bracket = turn.update(bracket, asking=False)
@@ -177,7 +182,7 @@ def _cancel_orphans(turn: Turn, snapshot: SymbolSnapshot) -> None:
     """
     if turn.state.on_symbol(snapshot.symbol) or any(amount != 0 for amount in snapshot.amounts.values()):
         return
-    for row in snapshot.orders:
+    for row in snapshot.orders or ():
         if is_ours(row.client_order_id):
             turn.commands.append(
                 CancelOrder(client_order_id=row.client_order_id, signal_id="", symbol=snapshot.symbol, algo=row.algo)

@@ -83,8 +83,8 @@ class Gateway(Protocol):
         ...
 
     def look_up_symbol(self, command: LookUpSymbol) -> SymbolSnapshot | LookUpFailed:
-        """Take one snapshot. A failed part fails the whole (a failed query is not zero), but for the
-        trades: those are left out then."""
+        """Take one snapshot. What could not be had is None in it, never empty: a failed query is not
+        zero. Without the position it is a failure."""
         ...
 
     def resting_algo_ids(self, symbol: str) -> set[str]:

@@ -29,7 +29,7 @@ ORPHAN_MS = 12_000
 _TELL_OF_FILLS = {"ORDER_TRADE_UPDATE", "/fapi/v1/order", "/fapi/v1/userTrades"}
 _SHOW_POSITIONS = {"ACCOUNT_UPDATE", "/fapi/v3/positionRisk"}
 _TELL_OF_STOPS = {"ALGO_UPDATE", "/fapi/v1/algoOrder"}
-_LISTS_STOPS = "/fapi/v1/openAlgoOrders"  # one read may lag, two are believed
+_LISTS_STOPS = "/fapi/v1/openAlgoOrders"  # one read may lag; two more are the manager's questions
 _ID_NAMES = ("newclientorderid", "clientalgoid", "origclientorderid")
 
 
@@ -153,7 +153,7 @@ class Judge:
         if leg.naked_ms is None:
             return
         leg.reads += not leg.is_filled and source == _LISTS_STOPS
-        if leg.known_ms is None and (source in tells or leg.reads > 1):
+        if leg.known_ms is None and (source in tells or leg.reads > 2):
             leg.known_ms = self.now_ms
         if leg.is_filled and leg.seen_ms is None and source in _SHOW_POSITIONS:
             leg.seen_ms = self.now_ms
@@ -240,7 +240,7 @@ class Judge:
 
     def _judge_naked(self, symbol: str, leg: Leg, now: int) -> None:
         assert leg.naked_ms is not None
-        able = max(leg.naked_ms, self.able_ms)
+        able = max(leg.naked_ms, self.able_ms, 0 if leg.known_ms else self.silent_ms)
         self.worst_naked_ms = max(self.worst_naked_ms, min(now - leg.naked_ms, now - able))
         bound = self.naked_limit_ms + self.round_trip_ms
         if leg.known_ms is not None:

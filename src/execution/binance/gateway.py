@@ -104,7 +104,7 @@ class BinanceGateway:
         return lookups.look_up_order(self._look_up, command)
 
     def look_up_symbol(self, command: LookUpSymbol) -> SymbolSnapshot | LookUpFailed:
-        """Take one snapshot; a failed part fails the whole, but for the trades."""
+        """Take one snapshot; what could not be had is None in it."""
         return lookups.look_up_symbol(self._look_up, command)
 
     # The account: answers, or an `ExchangeError`.

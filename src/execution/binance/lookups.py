@@ -13,7 +13,7 @@ from ...core.commands import LookUpOrder, LookUpSymbol
 from ...core.events import AlgoUpdated, LookUpFailed, OrderNotFound, OrderUpdated, SymbolSnapshot
 from ...core.values import ZERO, AlgoStatus, PositionSide
 from ..errors import ExchangeError, ExchangeRefused
-from .asking import Asker
+from .asking import Asker, is_transient
 from .orders import NO_SUCH_ORDER
 from .rest_messages import (
     WireAlgoOrder,
@@ -60,19 +60,21 @@ def look_up_order(asker: Asker, command: LookUpOrder) -> list[Answer]:
 def look_up_symbol(asker: Asker, command: LookUpSymbol) -> SymbolSnapshot | LookUpFailed:
     """Take one snapshot: position, both stores of open orders and, where asked for, the trades.
 
-    What rests and what is held belong together: one failed part fails the whole. Trades that cannot be had are left
-    out: a position that may be bare must not wait for them.
+    A failed part is left out, and it is told apart from an empty one: a position that may be bare must not wait for
+    what else there is to know. Without the position there is no snapshot.
     """
     client, symbol = asker.client, command.symbol
     requested_at_ms = client.clock.now_ms()
     try:
         positions = asker.ask(client.get_position_risk, read_positions, symbol=symbol)
-        normal = asker.ask(client.get_orders, read_orders, symbol=symbol)
-        algo = asker.ask(client.get_open_algo_orders, read_algo_orders, symbol=symbol)
     except ExchangeError as error:
         return LookUpFailed(at_ms=client.clock.now_ms(), failure=error.failure, symbol=symbol)
-    trades = None
-    if command.trades_since_ms is not None:
+    orders = trades = None
+    with suppress(ExchangeError):  # on record as an api_error; the engine asks again
+        normal = asker.ask(client.get_orders, read_orders, symbol=symbol)
+        algo = asker.ask(client.get_open_algo_orders, read_algo_orders, symbol=symbol)
+        orders = (*(row.resting() for row in normal), *(row.resting() for row in algo))
+    if orders is not None and command.trades_since_ms is not None:
         with suppress(ExchangeError):  # on record as an api_error; whoever wanted them asks again
             rows = trades_since(asker, symbol, command.trades_since_ms, now_ms=requested_at_ms)
             trades = with_client_ids(asker, symbol, rows, frozenset(command.known_orders))
@@ -84,7 +86,7 @@ def look_up_symbol(asker: Asker, command: LookUpSymbol) -> SymbolSnapshot | Look
         requested_at_ms=requested_at_ms,
         amounts=amounts,
         entry_prices={row.position_side: row.entry_price for row in held},
-        orders=(*(row.resting() for row in normal), *(row.resting() for row in algo)),
+        orders=orders,
         trades=trades,
     )
 
@@ -130,7 +132,10 @@ def _find_algo(asker: Asker, command: LookUpOrder) -> list[Found]:
 
 
 def _algo_order(asker: Asker, command: LookUpOrder) -> tuple[WireAlgoOrder, AlgoUpdated] | None:
-    """By id, then in the open list, then in the full one: -2013 by id was seen for orders that were open (§4.7)."""
+    """By id, then in the open list, then in the full one: -2013 by id was seen for orders that were open (§4.7).
+
+    None says that it does not rest: the open list was read and lacks it, though what became of it may not be known.
+    """
     client = asker.client
 
     def translate(row: WireAlgoOrder) -> tuple[WireAlgoOrder, AlgoUpdated]:
@@ -146,9 +151,15 @@ def _algo_order(asker: Asker, command: LookUpOrder) -> tuple[WireAlgoOrder, Algo
             lambda raw: translate(read_algo_order(raw)),
             clientAlgoId=command.client_order_id,
         )
-    except ExchangeRefused as error:
-        if error.exchange_code != NO_SUCH_ORDER:
+    except ExchangeError as error:
+        if error.exchange_code != NO_SUCH_ORDER and not is_transient(error):
             raise
-    return asker.ask(client.get_open_algo_orders, pick, symbol=command.symbol) or asker.ask(
-        client.get_all_algo_orders, pick, symbol=command.symbol
-    )
+    found = asker.ask(client.get_open_algo_orders, pick, symbol=command.symbol)
+    if found is not None:
+        return found
+    try:
+        return asker.ask(client.get_all_algo_orders, pick, symbol=command.symbol)
+    except ExchangeError as error:
+        if is_transient(error):
+            return None
+        raise

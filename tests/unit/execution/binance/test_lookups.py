@@ -181,14 +181,31 @@ def test_an_algo_order_is_not_found_only_when_all_three_say_so() -> None:
     assert desk.exchange.calls() == [ALGO, OPEN_ALGO, ALL_ALGO]
 
 
-@pytest.mark.parametrize("failing", [ALGO, OPEN_ALGO, ALL_ALGO])
-def test_an_algo_order_is_not_called_missing_when_a_question_failed(failing: str) -> None:
+def test_an_algo_order_is_not_called_missing_when_the_open_list_failed() -> None:
     """Two empty answers and a silence prove nothing."""
     desk = Desk({ALGO: NO_SUCH, OPEN_ALGO: [[]], ALL_ALGO: [[]]})
-    desk.exchange.answer(failing, requests.ReadTimeout())
+    desk.exchange.answer(OPEN_ALGO, requests.ReadTimeout())
     (event,) = desk.gateway.look_up_order(about())
     assert isinstance(event, LookUpFailed)
     assert event.algo
+
+
+@pytest.mark.parametrize("failing", [ALGO, ALL_ALGO])
+def test_an_algo_order_that_the_open_list_lacks_does_not_rest(failing: str) -> None:
+    """That is what has to be known to protect; what became of it may stay unknown."""
+    desk = Desk({ALGO: NO_SUCH, OPEN_ALGO: [[]], ALL_ALGO: [[]]})
+    desk.exchange.answer(failing, requests.ReadTimeout())
+    (event,) = desk.gateway.look_up_order(about())
+    assert isinstance(event, OrderNotFound)
+
+
+@pytest.mark.parametrize("refused", [ALGO, ALL_ALGO])
+def test_a_spent_budget_ends_the_questions_about_an_algo_order(refused: str) -> None:
+    """More of them would end in a ban."""
+    desk = Desk({ALGO: NO_SUCH, OPEN_ALGO: [[]], ALL_ALGO: [[]]})
+    desk.exchange.answer(refused, refusal(-1003, status=429))
+    (event,) = desk.gateway.look_up_order(about())
+    assert isinstance(event, LookUpFailed)
 
 
 @pytest.mark.parametrize(
@@ -287,12 +304,22 @@ def test_a_snapshot_of_a_flat_symbol_has_no_amounts(rows: list[dict[str, str]]) 
     assert (snapshot.amounts, snapshot.orders, snapshot.trades) == ({}, (), None)
 
 
-@pytest.mark.parametrize("failing", [POSITIONS, OPEN, OPEN_ALGO])
+@pytest.mark.parametrize("failing", [OPEN, OPEN_ALGO])
 @pytest.mark.parametrize("answer", [requests.ReadTimeout(), Answer({"code": 0, "msg": ""}), Answer([{}])])
-def test_a_snapshot_fails_as_a_whole(failing: str, answer: Any) -> None:
-    """A failed query is not zero."""
+def test_a_snapshot_tells_orders_that_could_not_be_had_from_none(failing: str, answer: Any) -> None:
+    """The position is worth knowing alone; nothing follows from orders that were not read."""
     desk = Desk({POSITIONS: [[]], OPEN: [[]], OPEN_ALGO: [[]], TRADES: [[]]})
     desk.exchange.answer(failing, answer)
+    event = desk.gateway.look_up_symbol(LookUpSymbol(symbol="BTCUSDT", why="test", trades_since_ms=NOW_MS - 1))
+    assert isinstance(event, SymbolSnapshot)
+    assert (event.orders, event.trades) == (None, None)
+
+
+@pytest.mark.parametrize("answer", [requests.ReadTimeout(), Answer({"code": 0, "msg": ""}), Answer([{}])])
+def test_there_is_no_snapshot_without_the_position(answer: Any) -> None:
+    """A failed query is not zero."""
+    desk = Desk({POSITIONS: [[]], OPEN: [[]], OPEN_ALGO: [[]], TRADES: [[]]})
+    desk.exchange.answer(POSITIONS, answer)
     event = desk.gateway.look_up_symbol(LookUpSymbol(symbol="BTCUSDT", why="test", trades_since_ms=NOW_MS - 1))
     assert isinstance(event, LookUpFailed)
     assert (event.symbol, event.client_order_id, event.failure.kind) == ("BTCUSDT", "", OutcomeKind.UNKNOWN)

@@ -165,6 +165,7 @@ def test_a_bracket_from_entry_to_take_profit(
     )
     assert isinstance(snapshot, SymbolSnapshot)
     assert snapshot.amounts == {PositionSide.BOTH: Decimal("0.010")}
+    assert snapshot.orders is not None
     assert {order.client_order_id for order in snapshot.orders} == {STOP, TARGET}
     assert all(order.close_position and order.algo for order in snapshot.orders)
     assert sum(trade.quantity for trade in snapshot.trades or ()) == Decimal("0.010")
