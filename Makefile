@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 PYTEST_ARGS ?= -n 2
 
-.PHONY: demo test check simulate bench-sim setup clean
+.PHONY: demo test check simulate soak bench-sim setup clean
 
 demo: $(READY) ## the whole story on the embedded simulated exchange, no keys
 	@$(BIN)/bracketeer demo
@@ -22,6 +22,9 @@ check: $(READY) ## style, types, import contracts
 
 simulate: $(READY) ## random stories against the promises: RUNS= FIRST= many, SEED= one with its trace, ONLY= a named one, LIST=1 their names, CRASHES=1 the demo's day killed at each effect
 	@$(BIN)/python -m tests.simulation $(if $(RUNS),--runs $(RUNS)) $(if $(FIRST),--first $(FIRST)) $(if $(SEED),--seed $(SEED)) $(if $(SHRINK),--shrink) $(if $(ONLY),--only $(ONLY)) $(if $(LIST),--list) $(if $(CRASHES),--crashes) $(if $(REPORT),--report $(REPORT))
+
+soak: $(READY) ## days of virtual time, EVENTS= (1000000) requests and stream events: nothing may grow
+	@$(BIN)/python -m tests.simulation.soak $(if $(EVENTS),--events $(EVENTS)) $(if $(SEED),--seed $(SEED))
 
 bench-sim: $(READY)  ## speed of the simulated exchange, in process and over loopback
 	@$(BIN)/python -m tests.bench.simulator

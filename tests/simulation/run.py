@@ -191,11 +191,15 @@ class Run:
 
     # The manager's lives.
 
+    def settings(self) -> Settings:
+        """What every process of this run is set to."""
+        return Settings(policy=self.policy, audit_log_dir=str(self.folder), user_stream=self.story.user_stream)
+
     def start(self) -> None:
         """A new process on the same folder."""
         self._lives += 1
         self.figures["starts"] += 1
-        settings = Settings(policy=self.policy, audit_log_dir=str(self.folder), user_stream=self.story.user_stream)
+        settings = self.settings()
         keys = (self.exchange.api_key, self.exchange.api_secret)
         self.life = Life(
             self._lives,

@@ -124,10 +124,11 @@ class Scheduler:
                 return False
             waits = task.waits
             timer = self.call_in(max(1, int(timeout_s * 1e6)), lambda: self.wake(task, False, waits))
-        value = self._leave(task)
-        if timeout_s is not None:
-            timer.cancel()
-        return value
+        try:
+            return self._leave(task)
+        finally:  # also when it is killed: a timer would hold on to the dead until it is due
+            if timeout_s is not None:
+                timer.cancel()
 
     def sleep(self, seconds: float) -> None:
         """Let time pass for the running task."""

@@ -1,0 +1,39 @@
+"""A short soak: the same story and the same measurements as `make soak`, which plays a million events."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from tests.simulation.soak import SAMPLES, grown, soak
+
+EVENTS = 10_000
+
+
+def test_nothing_grows(tmp_path: Path) -> None:
+    """Memory, open files, tasks, state and unprotected time stay what they were; the log rotates and verifies."""
+    told: list[str] = []
+    samples = soak(EVENTS, folder=tmp_path, say=told.append, kept=EVENTS // 150)
+    assert len(samples) == SAMPLES
+    assert samples[-1].events >= EVENTS
+    assert grown(samples) == [], "\n".join(told)
+
+
+def test_growth_is_seen(tmp_path: Path) -> None:
+    """The comparison has teeth: a file, a task, ten megabytes, a thousand objects more are told."""
+    samples = soak(1_500, folder=tmp_path, kept=100)
+    quarter = len(samples) * 3 // 4
+    level = [replace(samples[-1], mean_naked_ms=6.0) for _ in samples]
+    assert grown(level) == []
+    more = [
+        replace(
+            sample,
+            rss_kb=sample.rss_kb + 10_240,
+            fds=sample.fds + 1,
+            tasks=sample.tasks + 1,
+            objects=sample.objects + type(sample.objects)(core=1_000),
+        )
+        for sample in level[quarter:]
+    ]
+    found = [text.split(":")[0] for text in grown(level[:quarter] + more)]
+    assert found == ["rss kB", "open files", "tasks", "objects of core"]
