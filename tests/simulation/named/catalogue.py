@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import account, closing, machine, orders, others, protection, restarts, signals, streams
+from . import account, arming, closing, machine, orders, others, protection, restarts, signals, streams
 from .scenario import Scenario
 
 MODES = {
@@ -35,7 +35,7 @@ MODES = {
 
 SCENARIOS: dict[str, Scenario] = {
     scenario.name: scenario
-    for room in (orders, protection, restarts, closing, streams, others, signals, account, machine)
+    for room in (orders, protection, restarts, closing, streams, others, signals, account, machine, arming)
     for scenario in room.SCENARIOS
 }
 

@@ -294,6 +294,6 @@ SCENARIOS = (
             settled(),
         ),
         check=_foreign_stop,
-        missing="stops are not moved yet (no trailing, no break-even), so there is no cancel-and-replace to interrupt",
+        missing="stops are not moved yet (no trailing, no break-even): `armed_stop_is_handed_over` is all there is",
     ),
 )

@@ -21,7 +21,7 @@ from .scenario import (
     wait,
 )
 
-_PLACES = [
+PLACES = [
     (f"{where}{number}{'_power' if power else ''}", where, number, power)
     for where, count in (("write", 6), ("send", 4), ("sent", 4))
     for number in range(1, count + 1)
@@ -30,7 +30,8 @@ _PLACES = [
 """Effects of an entry: each journal write, each request before it leaves, and each that has just left."""
 
 
-def _once_and_safe(seen: Evidence) -> None:
+def once_and_safe(seen: Evidence) -> None:
+    """Killed, and one entry at most, guarded or gone."""
     expect(seen.run.figures["kills"] >= 1, "the process was not killed")
     sent = [row for row in seen.entry_requests() if row["status"] == 200]
     expect(len(sent) <= 1, f"the entry was accepted {len(sent)} times")
@@ -99,9 +100,9 @@ SCENARIOS = (
         invariant="after the restart: at most one executed entry, protected or flat, nothing lost, nothing twice",
         stories={
             name: tell(crash(where, number, power=power), entry(), wait(3_000), started(), settled())
-            for name, where, number, power in _PLACES
+            for name, where, number, power in PLACES
         },
-        check=_once_and_safe,
+        check=once_and_safe,
     ),
     Scenario(
         name="killed_between_fill_and_stop",
