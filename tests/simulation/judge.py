@@ -14,6 +14,7 @@ from urllib.parse import parse_qs
 from bracketeer.simulator.exchange import Exchange
 
 from .disk import Disk
+from .judge_orders import OrderJudge
 from .wire import Sent
 
 OURS = "bktr-"
@@ -64,6 +65,7 @@ class Judge:
         self.disk = disk
         self.naked_limit_ms = naked_limit_ms
         self.round_trip_ms = round_trip_ms
+        self.orders = OrderJudge(exchange)
         self.legs: dict[str, Leg] = {}
         self.wanted: dict[tuple[str, Decimal], str] = {}  # what entry signals asked for
         self.executed: Counter[tuple[str, Decimal]] = Counter()
@@ -98,6 +100,10 @@ class Judge:
 
     def request(self, sent: Sent) -> None:
         """A request leaves: P5, and what it says about the manager's doings."""
+        ours = {symbol: leg.ours for symbol, leg in self.legs.items() if not leg.is_mixed}
+        wrong = self.orders.request(sent, ours, self.now_ms - self.able_ms)
+        if wrong:
+            raise Broken(wrong)
         if sent.path == "/fapi/v1/order" or sent.path == "/fapi/v1/algoOrder":
             self._order_request(sent)
         elif sent.method == "DELETE" and sent.path != "/fapi/v1/listenKey":

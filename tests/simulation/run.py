@@ -102,7 +102,10 @@ class Run:
     def _on_request(self, sent: Sent) -> None:
         if self.trace is not None:
             self.note(f"-> {sent.method} {sent.path} {_shown(sent.query)}")
-        self.judge.request(sent)
+        try:
+            self.judge.request(sent)
+        except Broken as broken:  # raised here it would be the manager's to handle
+            self.scheduler.failures.append(broken)
 
     def _on_answer(self, sent: Sent) -> None:
         assert sent.answer is not None
@@ -280,6 +283,8 @@ class Run:
                 "take_profit": str(price * (1 + sign * Decimal("0.03"))),
             }
         signal = Signal(signal_type=SignalType(kind), symbol=symbol, signal_id=id, **(fields | more))
+        if signal.quantity is not None and signal.stop_loss is not None:
+            self.judge.orders.wants(symbol, Decimal(str(signal.quantity)), Decimal(str(signal.stop_loss)))
         box: list[ExecutionReport | BaseException] = []
         self.answers.append((signal, life, box))
         self.figures["signals"] += 1
