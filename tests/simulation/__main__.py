@@ -17,7 +17,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
-from .crash_points import prove
+from . import crash_points, mutants
 from .named.telling import list_all, play_named
 from .run import Outcome, play
 from .story import Story, make_story
@@ -135,6 +135,7 @@ def main() -> int:
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--seed", type=int)
     parser.add_argument("--shrink", action="store_true", help="shorten the story of --seed before it is told")
+    parser.add_argument("--mutant", help="play with a deliberate bug until a story breaks; `all`, or a name of `list`")
     parser.add_argument("--crashes", action="store_true", help="the demo's day, killed at each of its effects")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--only", help="play a named scenario, or NAME/VARIANT; with --seed exactly one story of it")
@@ -142,8 +143,10 @@ def main() -> int:
     parser.add_argument("--report", type=Path, help="write the sums as JSON")
     asked = parser.parse_args()
     try:
+        if asked.mutant:
+            return mutants.prove(_say, asked.mutant, asked.first, asked.workers)
         if asked.crashes:
-            return prove(_say, asked.workers)
+            return crash_points.prove(_say, asked.workers)
         if asked.list:
             return list_all(_say)
         if asked.only is not None:
