@@ -212,9 +212,9 @@ def finished_is_filled(patch: Patches) -> None:
 def cancel_stop_before_close(patch: Patches) -> None:
     def make(close: Any) -> Any:
         def closing(turn: Any, bracket: Any) -> Any:
-            stop = turn.state.algos.get(bracket.current(Role.STOP_LOSS) or "")
-            if stop is not None and stop.status is AlgoStatus.NEW:
-                turn.cancel(stop)
+            for client_id in bracket.ids.get(Role.STOP_LOSS, ()):
+                if turn.state.algos[client_id].status is AlgoStatus.NEW:
+                    turn.cancel(turn.state.algos[client_id])
             return close(turn, bracket)
 
         return closing

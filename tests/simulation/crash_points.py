@@ -15,7 +15,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
@@ -24,6 +24,7 @@ from typing import Any, ClassVar
 from bracketeer import ExecutionReport, Signal, SignalType
 from bracketeer.app.demo_script import FAULTS, read_script
 from bracketeer.core.signal import SignalMalformed
+from bracketeer.core.values import ArmingMode
 
 from .process import Life
 from .run import Run, play_run
@@ -38,14 +39,18 @@ DOWN_MS = 300
 
 @dataclass(frozen=True)
 class Crash:
-    """The process dies at its n-th effect (0: never), perhaps with the power; and the next one at its `again`-th."""
+    """The process dies at its n-th effect (0: never), perhaps with the power; and the next one at its `again`-th.
+
+    `arm` says whether protection leaves with the entry or after its fill.
+    """
 
     effect: int = 0
     power: bool = False
     again: int = 0
+    arm: ArmingMode = ArmingMode.AFTER_FILL
 
     def __str__(self) -> str:
-        first = f"{'power cut' if self.power else 'killed'} at effect {self.effect}"
+        first = f"{self.arm.value}, {'power cut' if self.power else 'killed'} at effect {self.effect}"
         return first + (f", then at effect {self.again} of its recovery" if self.again else "")
 
 
@@ -60,7 +65,7 @@ class _Line:
 
 
 @cache
-def demo_day() -> Story:
+def demo_day(arm: ArmingMode) -> Story:
     """The demo's prices, signals and its one lost reply, as steps."""
     steps: list[Step] = []
     for moment in read_script():
@@ -72,7 +77,7 @@ def demo_day() -> Story:
                 steps.append(Step("lost", {"name": fault["fault"], **options}))
             steps.append(Step("line", {"text": line}))
     steps += [Step("evening", after_ms=STEP_MS), Step("night")]
-    return Story(seed=0, steps=tuple(steps), preemption=0.02, way_us=1_000, jitter_us=1_000)
+    return Story(seed=0, steps=tuple(steps), preemption=0.02, jitter_us=1_000, policy={"arm": arm})
 
 
 class CrashRun(Run):
@@ -81,7 +86,7 @@ class CrashRun(Run):
     prices: ClassVar[Mapping[str, str]] = {symbol: str(price) for symbol, price in read_script()[0].prices.items()}
 
     def __init__(self, folder: Path, crash: Crash, *, traced: bool = False) -> None:
-        super().__init__(demo_day(), folder, traced=traced)
+        super().__init__(demo_day(crash.arm), folder, traced=traced)
         self.crash = crash
         self.effects: list[str] = []  # of the first process, in words
         self.recovery_effects = 0  # of the second one, until it is at work
@@ -237,29 +242,28 @@ def play_crash(crash: Crash, *, traced: bool = False) -> CrashOutcome:
     return CrashOutcome(crash, tuple(run.effects), run.recovery_effects, failure, outcome.trace)
 
 
-def undisturbed() -> CrashOutcome:
+def undisturbed(arm: ArmingMode) -> CrashOutcome:
     """The day as it goes without a crash: its effects are what can be crashed at."""
-    return play_crash(Crash())
+    return play_crash(Crash(arm=arm))
 
 
-def single_crashes() -> list[Crash]:
+def single_crashes(arm: ArmingMode) -> list[Crash]:
     """Every effect, killed and with the power cut."""
-    effects = len(undisturbed().effects)
-    return [Crash(effect, power) for power in (False, True) for effect in range(1, effects + 1)]
+    effects = len(undisturbed(arm).effects)
+    return [Crash(effect, power, arm=arm) for power in (False, True) for effect in range(1, effects + 1)]
 
 
-def sampled_crashes(every: int) -> list[Crash]:
+def sampled_crashes(arm: ArmingMode, every: int) -> list[Crash]:
     """Each kind of effect at least once, and every so many of all; killed and with the power cut in turn."""
-    effects = undisturbed().effects
+    effects = undisturbed(arm).effects
     first = {kind: number for number, kind in reversed(list(enumerate(effects, start=1)))}
     numbers = sorted({*first.values(), *range(1, len(effects) + 1, every)})
-    return [Crash(number, power=bool(place % 2)) for place, number in enumerate(numbers)]
+    return [Crash(number, bool(place % 2), arm=arm) for place, number in enumerate(numbers)]
 
 
 def second_crashes(first: CrashOutcome, every: int = 1) -> list[Crash]:
     """Every effect of the recovery from a crash, as a second crash."""
-    crash = first.crash
-    return [Crash(crash.effect, crash.power, again) for again in range(1, first.recovery_effects + 1, every)]
+    return [replace(first.crash, again=again) for again in range(1, first.recovery_effects + 1, every)]
 
 
 def play_all(crashes: list[Crash], workers: int) -> Iterator[CrashOutcome]:
@@ -268,14 +272,18 @@ def play_all(crashes: list[Crash], workers: int) -> Iterator[CrashOutcome]:
         yield from pool.map(play_crash, crashes, chunksize=10)
 
 
-def prove(say: Callable[[str], None], workers: int | None = None, every: int = 20) -> int:
-    """`CRASHES=1`: all single crashes; at every effect of the recovery from each `every`-th of them a second one."""
-    workers = workers or os.cpu_count() or 1
-    effects = undisturbed().effects
+def prove(say: Callable[[str], None], workers: int | None = None) -> int:
+    """`CRASHES=1`: all of them, in both ways of arming."""
+    return max(_prove(say, arm, workers or os.cpu_count() or 1) for arm in ArmingMode)
+
+
+def _prove(say: Callable[[str], None], arm: ArmingMode, workers: int, every: int = 20) -> int:
+    """All single crashes; at every effect of the recovery from each `every`-th of them a second one."""
+    effects = undisturbed(arm).effects
     counts = Counter(effect.split()[0] for effect in effects)
-    say(f"{len(effects)} effects: {counts['write']} writes, {counts['send']} before a send, {counts['sent']} after one")
+    say(f"{arm.value}: {len(effects)} effects: {counts['write']} writes, {counts['send']} sends, before and after each")
     broken, recoveries = 0, []
-    for number, outcome in enumerate(play_all(single_crashes(), workers)):
+    for number, outcome in enumerate(play_all(single_crashes(arm), workers)):
         broken += _tell(outcome, say)
         if number % every == 0:
             recoveries.append(outcome)
