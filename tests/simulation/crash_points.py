@@ -77,7 +77,7 @@ def demo_day(arm: ArmingMode) -> Story:
                 steps.append(Step("lost", {"name": fault["fault"], **options}))
             steps.append(Step("line", {"text": line}))
     steps += [Step("evening", after_ms=STEP_MS), Step("night")]
-    return Story(seed=0, steps=tuple(steps), preemption=0.02, jitter_us=1_000, policy={"arm": arm})
+    return Story(seed=0, steps=tuple(steps), preemption=0.02, jitter_us=1_000, arm=arm.value)
 
 
 class CrashRun(Run):
