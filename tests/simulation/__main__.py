@@ -143,6 +143,9 @@ def main() -> int:
     parser.add_argument("--report", type=Path, help="write the sums as JSON")
     asked = parser.parse_args()
     try:
+        if asked.mutant and asked.seed is not None:
+            with mutants.applied(asked.mutant):
+                return one(mutants.story_for(asked.mutant, asked.seed))
         if asked.mutant:
             return mutants.prove(_say, asked.mutant, asked.first, asked.workers)
         if asked.crashes:

@@ -20,6 +20,7 @@ from bracketeer.core.outcome import OutcomeKind
 from bracketeer.core.position import open_quantity
 from bracketeer.core.protection import LegState, Place
 from bracketeer.core.values import AlgoStatus, OrderStatus, Role
+from bracketeer.execution import driver
 from bracketeer.execution.binance.user_stream import BinanceUserStream
 from bracketeer.execution.driver import Driver
 
@@ -30,7 +31,7 @@ EXITS = (Role.EXIT, Role.FLATTEN)
 # Once (P1).
 
 
-@mutant("A send that timed out counts as refused and is sent again.")
+@mutant("A send that timed out counts as refused and is sent again.", first=5)
 def resend_on_timeout(patch: Patches) -> None:
     def make(classify: Any) -> Any:
         def classified(**facts: Any) -> Any:
@@ -43,7 +44,7 @@ def resend_on_timeout(patch: Patches) -> None:
     patch.function("core.outcome", "classify", make)
 
 
-@mutant("An entry of unknown outcome is sent again under a new client id, since the old one may be taken.")
+@mutant("An entry of unknown outcome is sent again under a new client id, since the old one may be taken.", first=3)
 def new_client_id_on_retry(patch: Patches) -> None:
     def make(resolve: Any) -> Any:
         def resolved(turn: Any, bracket: Any, order: Any) -> Any:
@@ -57,7 +58,9 @@ def new_client_id_on_retry(patch: Patches) -> None:
     patch.function("core.resolving", "_resolve_order", make)
 
 
-@mutant("The first answer that an order does not exist is believed, while its request may still be on its way.")
+@mutant(
+    "The first answer that an order does not exist is believed, while its request may still be on its way.", first=5
+)
 def believe_first_2013(patch: Patches) -> None:
     def make(weigh: Any) -> Any:
         def believe(turn: Any, bracket: Any, order: Any, asked_at_ms: int) -> Any:
@@ -71,7 +74,7 @@ def believe_first_2013(patch: Patches) -> None:
     patch.function("core.resolving", "order_not_found", make)
 
 
-@mutant("A signal id is forgotten when its trade is over, so a signal that comes again is followed again.")
+@mutant("A signal id is forgotten when its trade is over, so a signal that comes again is followed again.", first=3)
 def forget_ended_signals(patch: Patches) -> None:
     def make(receive: Any) -> Any:
         def forgetful(turn: Any, event: Any) -> None:
@@ -84,7 +87,7 @@ def forget_ended_signals(patch: Patches) -> None:
     patch.function("core.intake", "receive", make)
 
 
-@mutant("A new process begins with an empty list of signals that were followed.")
+@mutant("A new process begins with an empty list of signals that were followed.", first=6)
 def forget_signals_on_restart(patch: Patches) -> None:
     def make(started: Any) -> Any:
         def forgetful(turn: Any, event: Any) -> None:
@@ -96,7 +99,7 @@ def forget_signals_on_restart(patch: Patches) -> None:
     patch.function("core.engine", "_engine_started", make)
 
 
-@mutant("What was in flight when the process died is taken for never sent.")
+@mutant("What was in flight when the process died is taken for never sent.", first=13)
 def in_flight_never_left(patch: Patches) -> None:
     def make(started: Any) -> Any:
         def hopeful(turn: Any, event: Any) -> None:
@@ -113,7 +116,7 @@ def in_flight_never_left(patch: Patches) -> None:
 # Protected (P2).
 
 
-@mutant("A question that failed is taken for the answer that there is no position and no order.")
+@mutant("A question that failed is taken for the answer that there is no position and no order.", first=243)
 def failed_query_is_flat(patch: Patches) -> None:
     def make(look: Any) -> Any:
         def looked(asker: Any, command: Any) -> Any:
@@ -143,7 +146,7 @@ def stop_after_take_profit(patch: Patches) -> None:
     patch.function("core.protection", "plan_protection", make)
 
 
-@mutant("One stream event in four is dropped on its way to the engine.")
+@mutant("One stream event in four is dropped on its way to the engine.", first=67)
 def drop_stream_events(patch: Patches) -> None:
     def make(emit: Any) -> Any:
         def dropping(self: Any, event: Any) -> None:
@@ -156,12 +159,12 @@ def drop_stream_events(patch: Patches) -> None:
     patch.method(BinanceUserStream, "_emit", make)
 
 
-@mutant("No limit to the naked time: a stop that cannot be placed is tried for ever.")
+@mutant("No limit to the naked time: a stop that cannot be placed is tried for ever.", first=7)
 def no_naked_limit(patch: Patches) -> None:
     patch.function("core.protection", "_deadline", lambda _: lambda *args: None)
 
 
-@mutant("A stop of unknown outcome is taken for live.")
+@mutant("A stop of unknown outcome is taken for live.", first=5)
 def unresolved_stop_is_live(patch: Patches) -> None:
     def make(resting: Any) -> Any:
         def hopeful(turn: Any, bracket: Any, role: Any) -> Any:
@@ -173,7 +176,7 @@ def unresolved_stop_is_live(patch: Patches) -> None:
     patch.function("core.guarding", "_resting", make)
 
 
-@mutant("A refusal that says that such an order is there (-4116, -4130) is taken for our own live stop.")
+@mutant("A refusal that says that such an order is there (-4116, -4130) is taken for our own live stop.", first=59)
 def already_there_is_live(patch: Patches) -> None:
     def make(failed: Any) -> Any:
         def hopeful(turn: Any, algo: Any, *, unknown: bool) -> None:
@@ -188,7 +191,7 @@ def already_there_is_live(patch: Patches) -> None:
     patch.function("core.updates", "_algo_failed", make)
 
 
-@mutant("A stop that has FINISHED is taken for filled.")
+@mutant("A stop that has FINISHED is taken for filled.", first=330)
 def finished_is_filled(patch: Patches) -> None:
     def make(updated: Any) -> Any:
         def hopeful(turn: Any, event: Any) -> None:
@@ -230,7 +233,7 @@ def round_stop_the_wrong_way(patch: Patches) -> None:
     patch.function("core.instrument", "stop_loss_price", make)
 
 
-@mutant("Nobody asks now and then whether things are as they seem: the stream will tell.")
+@mutant("Nobody asks now and then whether things are as they seem: the stream will tell.", first=10)
 def never_ask(patch: Patches) -> None:
     patch.function("core.engine", "_watch", lambda _: lambda turn, bracket: bracket)
 
@@ -243,7 +246,7 @@ def no_reduce_only(patch: Patches) -> None:
     patch.function("execution.binance.orders", "_common", lambda common: lambda i: common(i) | {"reduceOnly": None})
 
 
-@mutant("The sibling that still rests after the position is gone is left to itself.")
+@mutant("The sibling that still rests after the position is gone is left to itself.", first=83)
 def forget_sibling_cancel(patch: Patches) -> None:
     def make(clear: Any) -> Any:
         def cleared(turn: Any, bracket: Any, algo: Any) -> Any:
@@ -254,7 +257,7 @@ def forget_sibling_cancel(patch: Patches) -> None:
     patch.function("core.clearing", "_clear_algo", make)
 
 
-@mutant("A cancel that failed is taken for done.")
+@mutant("A cancel that failed is taken for done.", first=16, arm="with_entry")
 def failed_cancel_is_done(patch: Patches) -> None:
     def make(failed: Any) -> Any:
         def hopeful(turn: Any, event: Any) -> None:
@@ -272,7 +275,7 @@ def failed_cancel_is_done(patch: Patches) -> None:
 # True (P4).
 
 
-@mutant("What was asked to be closed is taken for closed when the exchange accepts the order.")
+@mutant("What was asked to be closed is taken for closed when the exchange accepts the order.", first=11)
 def believe_the_request(patch: Patches) -> None:
     def make(acknowledged: Any) -> Any:
         def hopeful(turn: Any, event: Any) -> None:
@@ -286,7 +289,7 @@ def believe_the_request(patch: Patches) -> None:
     patch.function("core.updates", "order_acknowledged", make)
 
 
-@mutant("A fill that is told twice is counted twice.")
+@mutant("A fill that is told twice is counted twice.", first=10)
 def count_fills_twice(patch: Patches) -> None:
     def make(apply: Any) -> Any:
         def counted(order: Any, change: Any) -> Any:
@@ -299,14 +302,9 @@ def count_fills_twice(patch: Patches) -> None:
     patch.function("core.order", "apply_order", make)
 
 
-@mutant("Every order on the account is taken for ours, and cleared away where nothing is open.")
+@mutant("Every order on the account is taken for ours, and cleared away where nothing is open.", first=6)
 def cancel_foreign_orders(patch: Patches) -> None:
     patch.function("core.client_ids", "is_ours", lambda _: lambda client_id: True)
-
-
-@mutant("What a person trades on our position is not noticed.")
-def ignore_others_trades(patch: Patches) -> None:
-    patch.function("core.updates", "foreign_trade", lambda _: lambda turn, bracket, **facts: bracket)
 
 
 # Provable (P5).
@@ -317,7 +315,7 @@ def skip_the_sync(patch: Patches) -> None:
     patch.method(Driver, "_not_durable", lambda _: lambda self, seq: None)
 
 
-@mutant("A sync that failed is taken for done.")
+@mutant("A sync that failed is taken for done.", first=10)
 def swallow_sync_errors(patch: Patches) -> None:
     def make(sync: Any) -> Any:
         def quiet(self: Any, file: Any, waiting: Any) -> None:
@@ -334,6 +332,7 @@ def step_and_record_apart(patch: Patches) -> None:
     def make(record: Any) -> Any:
         def apart(self: Any, event: Any, commands: Any) -> Any:
             self._lock.release()
+            vars(driver)["threading"].Event().wait(0.0005)  # the driver's own, in virtual time
             self._lock.acquire()
             return record(self, event, commands)
 
@@ -356,7 +355,7 @@ def keep_the_torn_line(patch: Patches) -> None:
     patch.function("core.audit_recovery", "_cut", make)
 
 
-@mutant("A line that the disk refuses is dropped: trading goes on without it.")
+@mutant("A line that the disk refuses is dropped: trading goes on without it.", first=3)
 def drop_refused_lines(patch: Patches) -> None:
     def make(fail: Any) -> Any:
         def dropping(self: Any, error: Any) -> None:

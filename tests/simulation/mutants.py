@@ -10,12 +10,12 @@ import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import Any
 
 from .run import play
-from .story import make_story
+from .story import Story, make_story
 
 RUNS_MAX = 500
 
@@ -60,11 +60,12 @@ Bug = Callable[[Patches], None]
 
 @dataclass(frozen=True)
 class Mutant:
-    """A bug, what is wrong with it in a sentence, and the seed from which a search finds it soon."""
+    """A bug, what is wrong with it in a sentence, the seed from which a search finds it soon, and how stories arm."""
 
     name: str
     text: str
     first: int
+    arm: str
     put_in: Bug
 
 
@@ -81,18 +82,19 @@ class Found:
         if not self.failure:
             return f"{self.mutant}: not found in {self.runs} stories"
         told = self.failure.strip().splitlines()[-1][:300]
-        return f"{self.mutant}: found by story {self.runs}, seed {self.seed}: {told}"
+        again = f"make simulate MUTANT={self.mutant} SEED={self.seed}"
+        return f"{self.mutant}: found by story {self.runs} ({again}): {told}"
 
 
 MUTANTS: dict[str, Mutant] = {}
 
 
-def mutant(text: str, first: int = 0) -> Callable[[Bug], Bug]:
+def mutant(text: str, first: int = 0, arm: str = "after_fill") -> Callable[[Bug], Bug]:
     """Enter a bug into the list."""
 
     def enter(put_in: Bug) -> Bug:
         name = put_in.__name__
-        MUTANTS[name] = Mutant(name, text, first, put_in)
+        MUTANTS[name] = Mutant(name, text, first, arm, put_in)
         return put_in
 
     return enter
@@ -109,6 +111,11 @@ def applied(name: str) -> Iterator[None]:
         patches.take_back()
 
 
+def story_for(name: str, seed: int) -> Story:
+    """The story of a seed, as it is played with a bug."""
+    return replace(make_story(seed), arm=MUTANTS[name].arm)
+
+
 def search(name: str, first: int = 0, runs: int = RUNS_MAX) -> Found:
     """Play stories with a bug until one breaks a promise that it keeps without it.
 
@@ -118,7 +125,7 @@ def search(name: str, first: int = 0, runs: int = RUNS_MAX) -> Found:
         RuntimeError: what broke is the bug's own code: the manager has changed under it.
     """
     for count, seed in enumerate(range(first, first + runs), start=1):
-        story = make_story(seed)
+        story = story_for(name, seed)
         with applied(name):
             failure = play(story).failure
         if failure and not play(story).failure:
