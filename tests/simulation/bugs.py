@@ -176,7 +176,7 @@ def unresolved_stop_is_live(patch: Patches) -> None:
     patch.function("core.guarding", "_resting", make)
 
 
-@mutant("A refusal that says that such an order is there (-4116, -4130) is taken for our own live stop.", first=59)
+@mutant("A refusal that says that such an order is there (-4116, -4130) is taken for our own live stop.", first=98)
 def already_there_is_live(patch: Patches) -> None:
     def make(failed: Any) -> Any:
         def hopeful(turn: Any, algo: Any, *, unknown: bool) -> None:

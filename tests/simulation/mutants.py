@@ -18,6 +18,7 @@ from .run import play
 from .story import Story, make_story
 
 RUNS_MAX = 500
+RUNS_FROM_HINT = 100
 
 
 class Patches:
@@ -136,8 +137,8 @@ def search(name: str, first: int = 0, runs: int = RUNS_MAX) -> Found:
 
 
 def search_from_hint(name: str) -> Found:
-    """Search where it was found before; should the stories have changed since, a little later."""
-    return search(name, MUTANTS[name].first)
+    """Search where it was found before; should the manager or the stories have changed since, a little further."""
+    return search(name, MUTANTS[name].first, RUNS_FROM_HINT)
 
 
 def prove(say: Callable[[str], None], which: str, first: int, workers: int) -> int:
