@@ -20,7 +20,6 @@ from bracketeer.core.outcome import OutcomeKind
 from bracketeer.core.position import open_quantity
 from bracketeer.core.protection import LegState, Place
 from bracketeer.core.values import AlgoStatus, OrderStatus, Role
-from bracketeer.execution import driver
 from bracketeer.execution.binance.user_stream import BinanceUserStream
 from bracketeer.execution.driver import Driver
 
@@ -325,20 +324,6 @@ def swallow_sync_errors(patch: Patches) -> None:
         return quiet
 
     patch.method(JournalWriter, "_sync_file", make)
-
-
-@mutant("The engine's lock is let go between the step and its line in the log.")
-def step_and_record_apart(patch: Patches) -> None:
-    def make(record: Any) -> Any:
-        def apart(self: Any, event: Any, commands: Any) -> Any:
-            self._lock.release()
-            vars(driver)["threading"].Event().wait(0.0005)  # the driver's own, in virtual time
-            self._lock.acquire()
-            return record(self, event, commands)
-
-        return apart
-
-    patch.method(Driver, "_record", make)
 
 
 @mutant("A torn last line is left in the log, and the next one is written behind it.")
