@@ -115,7 +115,7 @@ def in_flight_never_left(patch: Patches) -> None:
 # Protected (P2).
 
 
-@mutant("A question that failed is taken for the answer that there is no position and no order.", first=243)
+@mutant("A question that failed is taken for the answer that there is no position and no order.", is_rare=True)
 def failed_query_is_flat(patch: Patches) -> None:
     def make(look: Any) -> Any:
         def looked(asker: Any, command: Any) -> Any:
@@ -145,7 +145,7 @@ def stop_after_take_profit(patch: Patches) -> None:
     patch.function("core.protection", "plan_protection", make)
 
 
-@mutant("One stream event in four is dropped on its way to the engine.", first=67)
+@mutant("One stream event in four is dropped on its way to the engine.", is_rare=True)
 def drop_stream_events(patch: Patches) -> None:
     def make(emit: Any) -> Any:
         def dropping(self: Any, event: Any) -> None:
@@ -190,7 +190,7 @@ def already_there_is_live(patch: Patches) -> None:
     patch.function("core.updates", "_algo_failed", make)
 
 
-@mutant("A stop that has FINISHED is taken for filled.", first=330)
+@mutant("A stop that has FINISHED is taken for filled.", is_rare=True)
 def finished_is_filled(patch: Patches) -> None:
     def make(updated: Any) -> Any:
         def hopeful(turn: Any, event: Any) -> None:
@@ -232,7 +232,7 @@ def round_stop_the_wrong_way(patch: Patches) -> None:
     patch.function("core.instrument", "stop_loss_price", make)
 
 
-@mutant("Nobody asks now and then whether things are as they seem: the stream will tell.", first=10)
+@mutant("Nobody asks now and then whether things are as they seem: the stream will tell.", first=91)
 def never_ask(patch: Patches) -> None:
     patch.function("core.engine", "_watch", lambda _: lambda turn, bracket: bracket)
 
@@ -314,7 +314,7 @@ def skip_the_sync(patch: Patches) -> None:
     patch.method(Driver, "_not_durable", lambda _: lambda self, seq: None)
 
 
-@mutant("A sync that failed is taken for done.", first=10)
+@mutant("A sync that failed is taken for done.", first=60)
 def swallow_sync_errors(patch: Patches) -> None:
     def make(sync: Any) -> Any:
         def quiet(self: Any, file: Any, waiting: Any) -> None:
