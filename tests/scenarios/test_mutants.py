@@ -2,7 +2,8 @@
 
 The search begins at a seed that is known to find the bug (`first` of the mutant) and ends after 100 stories.
 The proof is `make simulate MUTANT=all`: each within 500 stories from seed 0. Where the manager's timing has changed and
-a bug is not found here, that run says the new seed; where it does not find it either, the net has a hole. Rare ones are searched for there only.
+a bug is not found here, that run says the new seed; where it does not find it either, the net has a hole. The rare
+ones are searched for there only.
 """
 
 from __future__ import annotations
