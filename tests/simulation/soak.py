@@ -213,6 +213,10 @@ class SoakRun(Run):
         self.answers.clear()
         self.notices.clear()
         self.by_hand.clear()
+        if self.life is not None:  # callers' threads that have ended, with what they brought and were told
+            threads = self.life.threading._threads
+            for task in [task for task in threads if task.is_over]:
+                del threads[task]
 
     def sample(self, began_s: float) -> Sample:
         """Compare books, state and log, and measure."""
