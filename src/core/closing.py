@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from .bracket import Bracket, CloseReason
 from .legs import legs_of
 from .order import ALGO_TRIGGERED, ORDER_WORKING, Order
@@ -12,32 +14,36 @@ from .values import OrderStatus, Role
 
 PAUSE_MS = 100
 PAUSE_MAX_MS = 5000
+PATIENCE_MS = 2000
+"""How long a closing order of unknown outcome is asked about before the next one is sent."""
 ALERT_EVERY = 10
 NOTHING_TO_REDUCE = -2022
 DENIALS_NEEDED = 3
 
 
-def close(turn: Turn, bracket: Bracket) -> Bracket:
+def close(turn: Turn, bracket: Bracket, *, presumed: Decimal | None = None) -> Bracket:
     """Send the next closing order, unless one is at work.
 
     Reduce-only, so it can never open or flip a position; the exchange may shrink it without saying so, and may leave a
     rest (`marketTakeBound`), so fills are believed and the loop goes on until zero (binance-usdm.md §12.3, §12.4).
-    An exit of unknown outcome does not hold back the next one once the exchange said that it does not know it: both
-    reduce only, and no entry is let in on this symbol until the first can no longer arrive.
+    An exit of unknown outcome does not hold back the next one once the exchange said that it does not know it, or has
+    said nothing for long: both reduce only, and no entry is let in on this symbol until the first can no longer arrive.
+    `presumed` is a quantity that the exchange shows and our ledger does not prove yet (`presuming`).
     """
     exits = orders_of(turn.state, bracket, Role.EXIT, Role.FLATTEN)
     for order in exits:
         if order.status is OrderStatus.PENDING_NEW or order.status in ORDER_WORKING:
             return bracket
-        if order.status is OrderStatus.UNRESOLVED and order.tries.misses == 0:
-            return bracket
+        patient_until = max(order.tries.sent_at_ms, turn.state.started_ms) + PATIENCE_MS
+        if order.status is OrderStatus.UNRESOLVED and order.tries.misses == 0 and turn.now_ms < patient_until:
+            return turn.wake(bracket, patient_until)
     refused = (order for order in exits if order.status is OrderStatus.REJECTED)
     ready = max((order.tries.next_at_ms or 0 for order in refused), default=0)
     if turn.now_ms < ready:
         return turn.wake(bracket, ready)
     if _is_gone(turn, bracket, exits):
         return _write_off(turn, bracket)
-    quantity = open_quantity(turn.state, bracket)
+    quantity = open_quantity(turn.state, bracket) if presumed is None else presumed
     if bracket.market_max_quantity > 0:
         quantity = min(quantity, bracket.market_max_quantity)
     role = Role.EXIT if bracket.closing is CloseReason.SIGNAL else Role.FLATTEN

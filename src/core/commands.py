@@ -41,12 +41,14 @@ class LookUpOrder(Command, frozen=True, kw_only=True, tag="look_up_order"):
 class LookUpSymbol(Command, frozen=True, kw_only=True, tag="look_up_symbol"):
     """Take a snapshot of a symbol: position, open orders, open algo orders, and the trades since `trades_since_ms`.
 
-    Trades of other orders than `known_orders` (the exchange's ids) are to be traced to their client ids."""
+    Trades of other orders than `known_orders` (the exchange's ids) are to be traced to their client ids. With
+    `position_only` the position is all that is asked for: the quickest word on whether something is bare."""
 
     symbol: str
     why: str
     trades_since_ms: int | None = None
     known_orders: tuple[int, ...] = ()
+    position_only: bool = False
 
 
 class RenewStream(Command, frozen=True, kw_only=True, tag="renew_stream"):

@@ -207,7 +207,8 @@ def _engine_started(turn: Turn, event: EngineStarted) -> None:
             }
         turn.update_algo(algo, **changes)
     for bracket in list(state.brackets.values()):
-        turn.look_at_symbol(turn.update(bracket, asking=False), "started")
+        is_lost = state.orders[bracket.entry_id].status is OrderStatus.UNRESOLVED  # whether it is bare, first of all
+        turn.look_at_symbol(turn.update(bracket, asking=False), "started", position_only=is_lost)
 
 
 def _stream_connected(turn: Turn, event: StreamConnected) -> None:

@@ -132,11 +132,13 @@ class Turn:
             )
         )
 
-    def look_at_symbol(self, bracket: Bracket, why: str, *, trades: bool = False) -> Bracket:
+    def look_at_symbol(
+        self, bracket: Bracket, why: str, *, trades: bool = False, position_only: bool = False
+    ) -> Bracket:
         """Ask for a snapshot of the bracket's symbol, unless one is under way."""
         if bracket.asking:
             return bracket
-        command = LookUpSymbol(symbol=bracket.symbol, why=why)
+        command = LookUpSymbol(symbol=bracket.symbol, why=why, position_only=position_only)
         if trades:
             known = tuple(o.exchange_order_id for o in orders_of(self.state, bracket) if o.exchange_order_id)
             command = replace(command, trades_since_ms=bracket.trades_from_ms, known_orders=known)

@@ -105,7 +105,7 @@ def make_story(seed: int) -> Story:
     """The story of a seed: 20 to 60 signals on up to three symbols, and what befalls them."""
     dice = random.Random(f"{seed}/story")
     symbols = dice.sample(sorted(PRICES), dice.choice((1, 2, 2, 3)))
-    wanted = dice.randint(20, 60)
+    wanted = dice.choice((20, 20, 25, 30, 40, 60))
     trouble = dice.choice((0.0, 0.3, 0.6, 1.0, 1.5))
     maker = _Maker(dice, symbols)
     steps: list[Step] = []
@@ -120,6 +120,8 @@ def make_story(seed: int) -> Story:
         seed=seed,
         steps=tuple(steps),
         user_stream=dice.random() < 0.9,
+        arm=dice.choice(("after_fill", "with_entry")),
+        accepts_bare_stops=dice.random() < 0.8,
         preemption=dice.choice((0.0, 0.02, 0.1)),
         way_us=dice.choice((500, 2_000, 15_000, 80_000)),
         jitter_us=dice.choice((0, 1_000, 10_000, 60_000)),

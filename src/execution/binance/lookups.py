@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from ...core.commands import LookUpOrder, LookUpSymbol
-from ...core.events import AlgoUpdated, LookUpFailed, OrderNotFound, OrderUpdated, SymbolSnapshot
+from ...core.events import AlgoUpdated, LookUpFailed, OpenOrder, OrderNotFound, OrderUpdated, SymbolSnapshot
 from ...core.values import ZERO, AlgoStatus, PositionSide
 from ..errors import ExchangeError, ExchangeRefused
 from .asking import Asker, is_transient
@@ -69,11 +69,8 @@ def look_up_symbol(asker: Asker, command: LookUpSymbol) -> SymbolSnapshot | Look
         positions = asker.ask(client.get_position_risk, read_positions, symbol=symbol)
     except ExchangeError as error:
         return LookUpFailed(at_ms=client.clock.now_ms(), failure=error.failure, symbol=symbol)
-    orders = trades = None
-    with suppress(ExchangeError):  # on record as an api_error; the engine asks again
-        normal = asker.ask(client.get_orders, read_orders, symbol=symbol)
-        algo = asker.ask(client.get_open_algo_orders, read_algo_orders, symbol=symbol)
-        orders = (*(row.resting() for row in normal), *(row.resting() for row in algo))
+    orders = None if command.position_only else _resting(asker, symbol)
+    trades = None
     if orders is not None and command.trades_since_ms is not None:
         with suppress(ExchangeError):  # on record as an api_error; whoever wanted them asks again
             rows = trades_since(asker, symbol, command.trades_since_ms, now_ms=requested_at_ms)
@@ -89,6 +86,17 @@ def look_up_symbol(asker: Asker, command: LookUpSymbol) -> SymbolSnapshot | Look
         orders=orders,
         trades=trades,
     )
+
+
+def _resting(asker: Asker, symbol: str) -> tuple[OpenOrder, ...] | None:
+    """What rests on a symbol, in both stores; None when it cannot be had."""
+    client = asker.client
+    try:
+        normal = asker.ask(client.get_orders, read_orders, symbol=symbol)
+        algo = asker.ask(client.get_open_algo_orders, read_algo_orders, symbol=symbol)
+    except ExchangeError:
+        return None  # on record as an api_error; the engine asks again
+    return (*(row.resting() for row in normal), *(row.resting() for row in algo))
 
 
 def _find_normal(asker: Asker, command: LookUpOrder) -> list[Found]:
