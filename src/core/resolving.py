@@ -10,7 +10,7 @@ from .bracket import Bracket
 from .denial import DenialCode
 from .legs import standing_leg
 from .order import ALGO_TRIGGERED, ORDER_WORKING, AlgoOrder, Order
-from .position import Agreement, agreement, expected_amount, orders_of
+from .position import Agreement, agreement, expected_amount, open_quantity, orders_of
 from .state import position_key
 from .turn import Turn
 from .values import AlgoStatus, OrderStatus, Role
@@ -233,8 +233,11 @@ def count_disagreement(turn: Turn, bracket: Bracket) -> Bracket:
             "ours is guarded on, look at the account",
             bracket,
         )
+    # "Flat", while the ledger is open, is what an answer that is empty by mistake says. If it is true the stop goes,
+    # and then the close is refused (`closing`): that is believed.
+    explains = amount * bracket.entry_side.sign > 0 or open_quantity(turn.state, bracket) == 0
     recent = turn.now_ms - 2 * ASK_SELDOM_MS < view.known_at_ms <= turn.now_ms
-    if count >= DISAGREEMENTS_BELIEVED and recent and _all_over(turn, bracket):
+    if count >= DISAGREEMENTS_BELIEVED and explains and recent and _all_over(turn, bracket):
         others = bracket.entry_side.sign * (amount - expected_amount(turn.state, bracket))
         turn.announce("others_share", "what no trade explains is taken for others'", bracket, amount=str(others))
         bracket = turn.update(bracket, external_net=bracket.external_net + others)

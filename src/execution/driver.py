@@ -271,7 +271,9 @@ class Driver:
         had not sent for lost.
         """
         entry = isinstance(command, SubmitOrder) and _opens(command.intent)
-        if self._ended or (entry and self._closed is not None):
+        # Nor is anything asked any more: an answer may raise the next question, and the close would wait for the last.
+        given_up = entry or isinstance(command, LookUpOrder | LookUpSymbol)
+        if self._ended or (given_up and self._closed is not None):
             return []
         held = self._hold_back(command)
         if held is not None:
