@@ -237,6 +237,10 @@ class JournalWriter:
         path = self._folder / entry.file
         if self._files and self._files[-1].path == path:
             return self._files[-1]
+        if self._files and self._keep:
+            # Else a power cut could leave a beginning of the next file and less than the whole of this one: a log with
+            # a hole. Rare enough (a day, 64 MB) to be done while others wait.
+            self._sync_file(self._files[-1], tuple(self._unsynced))
         fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         if not self._keep and self._files:
             os.close(self._files.pop().fd)

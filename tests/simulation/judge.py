@@ -24,7 +24,7 @@ ATTEMPT_MS = 6_000
 QUESTION_MS = 2_500
 """While a fill is not known, the manager asks at least so often: a question may wait a second for its answer."""
 APART_MS = 10_000
-"""Fills further apart, with nothing open between, belong to different trades."""
+"""Fills further apart belong to different trades."""
 ORPHAN_MS = 12_000
 """How long an order of ours may outlive its position: unclear answers are asked about every 5 s."""
 
@@ -45,8 +45,10 @@ class Leg:
 
     def __init__(self) -> None:
         self.total = ZERO
-        self.net = ZERO  # what our orders made since it was flat
-        self.ours = ZERO  # as much of it as is there
+        self.ours = ZERO
+        self.debt = (
+            ZERO  # what a protective order of ours took off somebody else's position: that much is theirs after it
+        )
         self.naked_ms: int | None = None  # since when
         self.is_filled = False  # naked because something was filled, not because a stop went
         self.known_ms: int | None = None  # since when the manager could know of the gap
@@ -185,22 +187,26 @@ class Judge:
         leg = self.leg(fill.symbol)
         change = fill.quantity if fill.side == "BUY" else -fill.quantity
         before, leg.total = leg.total, leg.total + change
-        if before == 0 and self.now_ms - leg.changed_ms > APART_MS:
-            leg.net = ZERO
+        if self.now_ms - leg.changed_ms > APART_MS:
+            leg.debt = ZERO
         leg.changed_ms = self.now_ms
-        leg.net += change if order.client_order_id.startswith(OURS) else ZERO
         is_ours = order.client_order_id.startswith(OURS)
         if is_ours and not order.reduce_only and not order.close_position:
+            leg.ours += change
             self._judge_entry(order)
         elif is_ours and (before * change >= 0 or before * leg.total < 0):
             raise Broken(f"P3: {order.client_order_id} made {before} {fill.symbol} into {leg.total}")
-        elif not is_ours:
+        elif is_ours:
+            leg.debt += change if leg.ours == 0 else ZERO
+            leg.ours += change
+        else:
             leg.is_mixed = True
-        leg.ours = leg.net
         if leg.total * leg.ours <= 0:
             leg.ours = ZERO
         elif abs(leg.ours) > abs(leg.total):
             leg.ours = leg.total
+        if leg.ours * leg.debt < 0 and abs(leg.ours) <= abs(leg.debt):
+            leg.ours = ZERO
 
     def _judge_entry(self, order: Any) -> None:
         key = (order.symbol, order.quantity)

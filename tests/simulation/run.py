@@ -196,7 +196,12 @@ class Run:
 
     def settings(self) -> Settings:
         """What every process of this run is set to."""
-        return Settings(policy=self.policy, audit_log_dir=str(self.folder), user_stream=self.story.user_stream)
+        return Settings(
+            policy=self.policy,
+            audit_log_dir=str(self.folder),
+            audit_max_bytes=self.story.audit_max_bytes,
+            user_stream=self.story.user_stream,
+        )
 
     def start(self) -> None:
         """A new process on the same folder."""

@@ -85,6 +85,7 @@ class Story:
     skew_ms: int = 0
     on_main: bool = False
     accepts_bare_stops: bool = True
+    audit_max_bytes: int = 64 * 1024 * 1024
     policy: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -122,6 +123,7 @@ def make_story(seed: int) -> Story:
         user_stream=dice.random() < 0.9,
         arm=dice.choice(("after_fill", "with_entry")),
         accepts_bare_stops=dice.random() < 0.8,
+        audit_max_bytes=dice.choice((64 * 1024 * 1024, 64 * 1024 * 1024, 100_000, 200_000)),
         preemption=dice.choice((0.0, 0.02, 0.1)),
         way_us=dice.choice((500, 2_000, 15_000, 80_000)),
         jitter_us=dice.choice((0, 1_000, 10_000, 60_000)),
