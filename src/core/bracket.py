@@ -76,6 +76,7 @@ class Bracket(msgspec.Struct, frozen=True, kw_only=True):
     trades_known_ms: int = 0  # as of then, it is known of every trade whose it was
 
     flat_since_ms: int | None = None
+    swept_ms: int = 0  # as of then, nothing of it rests that has ended by our books
     asking: bool = False  # a symbol lookup is under way
     next_look_ms: int | None = None
     average_asked: bool = False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .bracket import Bracket
 from .guarding import count_late_gap, end_naked_time
+from .legs import legs_of
 from .order import AlgoOrder
 from .position import Agreement, agreement, executed_in, executed_out
 from .reporting import end_bracket
@@ -35,8 +36,21 @@ def clear(turn: Turn, bracket: Bracket) -> Bracket | None:
                 busy = busy or working
     if busy or bracket.asking:
         return bracket
+    late_ms = _last_arrival_ms(turn, bracket)
+    if late_ms >= bracket.swept_ms:
+        due = max(late_ms + 1, bracket.next_look_ms or 0)
+        if turn.now_ms < due:
+            return turn.wake(bracket, due)
+        bracket = turn.update(bracket, next_look_ms=turn.now_ms + ASK_AGAIN_MS)
+        return turn.look_at_symbol(bracket, "late_arrivals")
     end_bracket(turn, count_late_gap(turn, bracket))
     return None
+
+
+def _last_arrival_ms(turn: Turn, bracket: Bracket) -> int:
+    """Until when a leg that was sent more than once may still arrive, under the id of one that has ended; -1: never."""
+    late = (algo.tries.late_until_ms for algo in legs_of(turn.state, bracket) if algo.tries.count > 1)
+    return max((until_ms for until_ms in late if until_ms), default=-1)
 
 
 def _prove_flat(turn: Turn, bracket: Bracket, agreed: Agreement) -> Bracket:

@@ -203,6 +203,7 @@ def _engine_started(turn: Turn, event: EngineStarted) -> None:
             changes |= {
                 "status": AlgoStatus.UNRESOLVED,
                 "dead_after_ms": dead_after,
+                "late_until_ms": dead_after,
                 "next_at_ms": event.at_ms,
             }
         turn.update_algo(algo, **changes)

@@ -90,6 +90,7 @@ class Tries(msgspec.Struct, frozen=True, kw_only=True):
     count: int = 0
     sent_at_ms: int = 0  # the newest request's own timestamp
     dead_after_ms: int = 0  # no request of this order can arrive after this instant
+    late_until_ms: int = 0  # until then one of unknown outcome may, whatever became of the order
     next_at_ms: int | None = None  # when to send again or to ask (again)
     asking: bool = False
     misses: int = 0  # answers that the order does not exist

@@ -12,6 +12,7 @@ from .bracket import Bracket
 from .client_ids import is_ours
 from .commands import CancelOrder
 from .events import Fill, OpenOrder, SymbolSnapshot, TradeRow
+from .legs import legs_of
 from .order import AlgoOrder, Order, OrderChange, apply_algo, apply_order
 from .position import orders_of
 from .resolving import ASK_AGAIN_MS
@@ -40,6 +41,7 @@ def reconcile(turn: Turn, snapshot: SymbolSnapshot) -> None:
                 algo = turn.state.algos.get(client_id)
                 if algo is not None:
                     _compare_algo(turn, algo, rows.get(client_id), snapshot)
+        _sweep(turn, bracket, rows, snapshot)
         if snapshot.trades is not None:
             resting = frozenset(rows)
             _attribute_trades(turn, bracket, snapshot.trades, resting=resting, asked_ms=snapshot.requested_at_ms)
@@ -82,6 +84,17 @@ def _compare_algo(turn: Turn, algo: AlgoOrder, row: OpenOrder | None, snapshot: 
     settled = algo.acked_ms is not None and algo.acked_ms + SETTLE_MS <= snapshot.requested_at_ms
     if algo.status is AlgoStatus.NEW and settled:
         turn.look_up(algo, "missing_from_snapshot")
+
+
+def _sweep(turn: Turn, bracket: Bracket, rows: dict[str, OpenOrder], snapshot: SymbolSnapshot) -> None:
+    """Cancel what rests under the id of a leg that has ended: one that was sent twice may arrive twice, the second time
+    after the first one's end (ids are unique among open orders only, §5.4)."""
+    bracket = turn.state.brackets[bracket.signal_id]
+    late = [algo for algo in legs_of(turn.state, bracket) if algo.closed and algo.intent.client_order_id in rows]
+    for algo in late:
+        turn.cancel_row(algo.intent)
+    if not late:
+        turn.update(bracket, swept_ms=snapshot.requested_at_ms)
 
 
 def _attribute_trades(

@@ -112,6 +112,14 @@ class Turn:
             )
         )
 
+    def cancel_row(self, intent: OrderIntent) -> None:
+        """Cancel what rests under an id of ours, whatever our record says."""
+        self.commands.append(
+            CancelOrder(
+                client_order_id=intent.client_order_id, signal_id=intent.signal_id, symbol=intent.symbol, algo=True
+            )
+        )
+
     def look_up(self, record: Order | AlgoOrder, why: str) -> None:
         """Ask about one order, unless that question is under way."""
         if record.tries.asking:

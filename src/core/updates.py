@@ -85,6 +85,8 @@ def submit_failed(turn: Turn, event: SubmitFailed) -> None:
     told = {"error_code": failure.code, "error_text": failure.text, "sent_at_ms": event.sent_at_ms}
     dead_after = event.sent_at_ms + policy.recv_window_ms + policy.clock_margin_ms
     if (algo := turn.state.algos.get(event.client_order_id)) is not None:
+        if failure.kind is OutcomeKind.UNKNOWN:
+            algo = turn.update_algo(algo, late_until_ms=dead_after)
         if algo.status is AlgoStatus.PENDING_NEW:
             algo = turn.update_algo(algo, dead_after_ms=max(algo.tries.dead_after_ms, dead_after), **told)
             _algo_failed(turn, algo, unknown=failure.kind is OutcomeKind.UNKNOWN)

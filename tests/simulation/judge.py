@@ -264,14 +264,15 @@ class Judge:
             self.worst_known_ms = max(self.worst_known_ms, since_known)
         if now - able <= bound:
             return
+        if leg.closing_ms >= leg.naked_ms and now - leg.closing_ms <= ATTEMPT_MS + self.round_trip_ms:
+            return
         if leg.known_ms is None and leg.seen_ms is not None and now - max(able, leg.seen_ms) > bound:
             # A position whose entry cannot be proven is guarded, not closed: it may be somebody else's.
             is_kept = now - leg.guarding_ms <= QUESTION_MS + self.round_trip_ms
         elif leg.known_ms is None:
             is_kept = now - max(leg.asked_ms, able, self.silent_ms) <= QUESTION_MS + self.round_trip_ms
         else:
-            is_closing = leg.closing_ms >= leg.naked_ms and now - leg.closing_ms <= ATTEMPT_MS + self.round_trip_ms
-            is_kept = is_closing or since_known <= bound
+            is_kept = since_known <= bound
         if not is_kept:
             known = "not known" if leg.known_ms is None else f"known for {now - leg.known_ms} ms"
             raise Broken(

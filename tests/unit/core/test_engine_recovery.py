@@ -419,3 +419,28 @@ def test_believes_an_answer_over_what_bears_a_time_to_come() -> None:
     story.state.positions[key] = replace(story.state.positions[key], known_at_ms=story.now + 60_000)
     story.snapshot("1", [S0, P0])
     assert story.state.positions[key].amount == 1
+
+
+def test_sweeps_what_arrives_late_under_the_id_of_a_leg_that_ended() -> None:
+    """A target that was sent twice may arrive twice, the second time after the first one ended with the position."""
+    story = Story()
+    story.signal()
+    story.fill(E0)
+    story.ack(E0, executed="1")
+    story.ack_algo(S0)
+    story.unknown(P0)
+    story.run_until(story.now + 300)
+    assert story.submitted.count(P0) == 2, "protect first: the same one again"
+    story.unknown(P0)
+    story.algo_told(P0, AlgoStatus.NEW)
+    story.trigger(S0)
+    story.algo_told(P0, AlgoStatus.EXPIRED)
+    story.position("0")
+    assert story.state.brackets, "a request of it may still arrive"
+    late = story.algo(P0).tries.late_until_ms
+    story.run_until(late + 1)
+    story.snapshot("0", [P0])
+    assert [command.client_order_id for command in story.all(CancelOrder)] == [P0]
+    story.run_until(story.now + 500)
+    story.snapshot("0", [])
+    assert not story.state.brackets
