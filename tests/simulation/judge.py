@@ -272,7 +272,8 @@ class Judge:
         elif leg.known_ms is None:
             is_kept = now - max(leg.asked_ms, able, self.silent_ms) <= QUESTION_MS + self.round_trip_ms
         else:
-            is_kept = since_known <= bound
+            # That a stop is gone is believed after three questions: by its id, in the open list, in the full one.
+            is_kept = since_known <= bound + (0 if leg.is_filled else 2 * self.round_trip_ms)
         if not is_kept:
             known = "not known" if leg.known_ms is None else f"known for {now - leg.known_ms} ms"
             raise Broken(
@@ -282,7 +283,8 @@ class Judge:
 
     def _judge_orphan(self, symbol: str, leg: Leg, now: int) -> None:
         assert leg.orphan_ms is not None
-        if now - max(leg.orphan_ms, self.able_ms, leg.asked_ms) > ORPHAN_MS:
+        # During a 429 nothing but protection is sent: what guards nothing any more has to wait.
+        if now - max(leg.orphan_ms, self.able_ms, leg.asked_ms, self.silent_ms) > ORPHAN_MS:
             raise Broken(f"P3: orders of ours rest on flat {symbol} for {now - leg.orphan_ms} ms")
 
 
