@@ -12,8 +12,8 @@ from typing import Any
 from ...core.commands import LookUpOrder, LookUpSymbol
 from ...core.events import AlgoUpdated, LookUpFailed, OpenOrder, OrderNotFound, OrderUpdated, SymbolSnapshot
 from ...core.values import ZERO, AlgoStatus, PositionSide
-from ..errors import ExchangeError, ExchangeRefused
-from .asking import Asker, is_transient
+from ..errors import AuthenticationFailed, ExchangeError, ExchangeRefused, RateLimited
+from .asking import Asker
 from .orders import NO_SUCH_ORDER
 from .rest_messages import (
     WireAlgoOrder,
@@ -24,6 +24,8 @@ from .rest_messages import (
     read_positions,
 )
 from .trades import trades_since, with_client_ids
+
+_NO_MORE_QUESTIONS = (RateLimited, AuthenticationFailed)
 
 Found = OrderUpdated | AlgoUpdated
 Answer = Found | OrderNotFound | LookUpFailed
@@ -160,7 +162,7 @@ def _algo_order(asker: Asker, command: LookUpOrder) -> tuple[WireAlgoOrder, Algo
             clientAlgoId=command.client_order_id,
         )
     except ExchangeError as error:
-        if error.exchange_code != NO_SUCH_ORDER and not is_transient(error):
+        if isinstance(error, _NO_MORE_QUESTIONS):
             raise
     found = asker.ask(client.get_open_algo_orders, pick, symbol=command.symbol)
     if found is not None:
@@ -168,6 +170,6 @@ def _algo_order(asker: Asker, command: LookUpOrder) -> tuple[WireAlgoOrder, Algo
     try:
         return asker.ask(client.get_all_algo_orders, pick, symbol=command.symbol)
     except ExchangeError as error:
-        if is_transient(error):
-            return None
-        raise
+        if isinstance(error, _NO_MORE_QUESTIONS):
+            raise
+        return None
