@@ -247,7 +247,8 @@ def test_a_finished_algo_order_may_have_become_an_order_that_is_forgotten() -> N
 
 def test_an_unknown_algo_status_fails_the_look_up() -> None:
     """Guessing would be worse."""
-    desk = Desk({ALGO: WAITING | {"algoStatus": "MELTED"}})
+    melted = WAITING | {"algoStatus": "MELTED"}
+    desk = Desk({ALGO: melted, OPEN_ALGO: [[melted]]})
     (event,) = desk.gateway.look_up_order(about())
     assert isinstance(event, LookUpFailed)
     assert "MELTED" in event.failure.text
