@@ -18,7 +18,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
 
     require_stop_loss: bool = True
     working_type: WorkingType = WorkingType.CONTRACT_PRICE
-    arm: ArmingMode = ArmingMode.AFTER_FILL
+    arm: ArmingMode = ArmingMode.WITH_ENTRY
     on_same_side: Literal["reject"] = "reject"
     on_opposite: Literal["reject"] = "reject"
     naked_limit_ms: int = 2000

@@ -42,7 +42,7 @@ def test_default_folder_is_the_setting(cli: Cli, monkeypatch: pytest.MonkeyPatch
 
 
 def _change(lines: Lines, at: int) -> None:
-    lines[at] = lines[at].replace(b"BUY", b"SEL")
+    lines[at] = lines[at].replace(b"BTCUSDT", b"BTCUSDC")
 
 
 def _remove(lines: Lines, at: int) -> None:
@@ -121,7 +121,7 @@ def test_lines_are_filtered(cli: Cli) -> None:
     intents = [
         json.loads(line)["order_data"]["intent"] for line in cli(*show, "--event", "order_intent").stdout.splitlines()
     ]
-    assert [intent["role"] for intent in intents] == ["E", "S", "T", "X"]
+    assert [intent["role"] for intent in intents] == ["S", "E", "T", "S", "T", "X"]
     signals = {json.loads(line)["signal_id"] for line in cli(*show, "--signal-id", "trade-1").stdout.splitlines()}
     assert signals == {"trade-1"}
     assert cli(*show, "--symbol", "ETHUSDT").stdout == ""

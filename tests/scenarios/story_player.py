@@ -23,6 +23,7 @@ from . import story_promises as promises
 from .story_maker import PARTS, PRICES, QUANTITIES, Step, Story
 
 HASTY = Policy(
+    arm=ArmingMode.AFTER_FILL,
     recv_window_ms=600,
     clock_margin_ms=100,
     poll_interval_ms=100,

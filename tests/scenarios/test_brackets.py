@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from bracketeer import Policy, ReportStatus, SignalType
+from bracketeer.core.values import ArmingMode
 from bracketeer.simulator.server import RunningSimulator
 from tests.support.venue import BTC, Desk, desk, eventually
 
@@ -99,7 +100,7 @@ def test_duplicate_signal_trades_once(at: Desk) -> None:
 
 def test_no_stop_where_none_is_required(simulator: RunningSimulator, tmp_path: Path) -> None:
     """With REQUIRE_STOP_LOSS=false a bare position is what was asked for, and the report says so."""
-    with desk(simulator, tmp_path, policy=Policy(require_stop_loss=False)) as at:
+    with desk(simulator, tmp_path, policy=Policy(arm=ArmingMode.AFTER_FILL, require_stop_loss=False)) as at:
         report = at.enter(stop_loss=None)
         assert report.status is ReportStatus.OPEN_UNPROTECTED
         assert at.resting() == ["TAKE_PROFIT_MARKET"]
@@ -141,7 +142,9 @@ def test_second_entry_on_the_symbol_is_denied(at: Desk) -> None:
 
 def test_works_without_the_user_stream(simulator: RunningSimulator, tmp_path: Path) -> None:
     """With the stream off, REST alone protects, notices the take profit and clears up."""
-    with desk(simulator, tmp_path, policy=Policy(poll_interval_ms=100), user_stream=False) as at:
+    with desk(
+        simulator, tmp_path, policy=Policy(arm=ArmingMode.AFTER_FILL, poll_interval_ms=100), user_stream=False
+    ) as at:
         report = at.enter()
         assert report.status is ReportStatus.PROTECTED
         assert report.entry is not None

@@ -10,7 +10,7 @@ import pytest
 
 from bracketeer import Policy, ReportStatus
 from bracketeer.core.client_ids import client_order_id
-from bracketeer.core.values import Role
+from bracketeer.core.values import ArmingMode, Role
 from bracketeer.simulator.server import RunningSimulator
 from tests.support.venue import BTC, FAST, Desk, desk, eventually
 
@@ -198,7 +198,7 @@ def test_stream_dropped_with_a_position_open(at: Desk) -> None:
 
 def test_stream_mute_is_noticed(simulator: RunningSimulator, tmp_path: Path) -> None:
     """Connected but silent (failure mode 7): an acknowledged order without its event makes the stream suspect."""
-    with desk(simulator, tmp_path, policy=Policy(poll_interval_ms=100)) as at:
+    with desk(simulator, tmp_path, policy=Policy(arm=ArmingMode.AFTER_FILL, poll_interval_ms=100)) as at:
         simulator.fault("stream_mute")
         assert at.enter().status is ReportStatus.PROTECTED
         eventually(lambda: bool(at.lines("stream_renewal")))

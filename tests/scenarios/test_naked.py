@@ -8,6 +8,7 @@ import pytest
 
 from bracketeer import ExecutionReport, Policy
 from bracketeer.core.report import Timings
+from bracketeer.core.values import ArmingMode
 from bracketeer.simulator.server import RunningSimulator
 from tests.support.venue import BTC, Desk, desk, eventually
 
@@ -73,7 +74,7 @@ def test_later_gap_is_the_exchanges(at: Desk, fault: str) -> None:
 
 def test_gap_of_a_flattened_position_is_the_exchanges(simulator: RunningSimulator, tmp_path: Path) -> None:
     """The stop is refused until the limit: from the first fill to the close at market."""
-    with desk(simulator, tmp_path / "audit", Policy(naked_limit_ms=400)) as at:
+    with desk(simulator, tmp_path / "audit", Policy(arm=ArmingMode.AFTER_FILL, naked_limit_ms=400)) as at:
         simulator.fault("refuse", method="POST", path=ALGO, code=-4045, match=STOP, times=100)
         timings = _timings(at.enter())
         assert at.alerts() == ["stop_not_live_in_time"]

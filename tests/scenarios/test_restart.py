@@ -15,6 +15,7 @@ import pytest
 
 from bracketeer import Policy, ReportStatus, Settings
 from bracketeer.core.audit_replay import replay_log
+from bracketeer.core.values import ArmingMode
 from bracketeer.execution.settling import is_guarded, is_settled
 from bracketeer.simulator.faults import FaultBook
 from bracketeer.simulator.server import RunningSimulator
@@ -148,7 +149,10 @@ def test_start_settles_what_happened_meanwhile(simulator: RunningSimulator, tmp_
 
 def test_close_waits_for_the_stop(simulator: RunningSimulator, tmp_path: Path) -> None:
     """Closing the manager amid an entry does not leave the position bare."""
-    with ThreadPoolExecutor(1) as pool, desk(simulator, tmp_path / "audit", policy=Policy()) as at:
+    with (
+        ThreadPoolExecutor(1) as pool,
+        desk(simulator, tmp_path / "audit", policy=Policy(arm=ArmingMode.AFTER_FILL)) as at,
+    ):
         simulator.fault("refuse", method="POST", path="/fapi/v1/algoOrder", code=-4509, times=4)
         caller = pool.submit(at.enter)
         eventually(lambda: at.position() != 0)

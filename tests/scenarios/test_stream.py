@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from bracketeer import Policy, ReportStatus
+from bracketeer.core.values import ArmingMode
 from bracketeer.execution.binance import user_stream
 from bracketeer.simulator.server import RunningSimulator
 from tests.support.venue import Desk, desk, eventually
@@ -38,7 +39,7 @@ def test_stream_is_replaced_without_a_gap(
 def test_silence_about_one_kind_of_event_is_found_out(simulator: RunningSimulator, tmp_path: Path, event: str) -> None:
     """Connected, and telling everything but orders, positions, or conditional orders: suspected within two seconds and
     renewed; the one that is healthy again is believed."""
-    with desk(simulator, tmp_path, policy=Policy(poll_interval_ms=100)) as at:
+    with desk(simulator, tmp_path, policy=Policy(arm=ArmingMode.AFTER_FILL, poll_interval_ms=100)) as at:
         simulator.fault("stream_lose", event=event, times=-1)
         assert at.enter().status is ReportStatus.PROTECTED
         eventually(lambda: len(at.lines("stream_renewal")) == 1, within_s=2.5, what="suspected")

@@ -16,6 +16,7 @@ from bracketeer.core.order import AlgoOrder, Order
 from bracketeer.core.report import ExecutionReport
 from bracketeer.core.settings import Policy
 from bracketeer.core.state import State
+from bracketeer.core.values import ArmingMode
 
 T0 = 1_700_000_000_000
 C = TypeVar("C")
@@ -35,7 +36,7 @@ class StoryLog:
         self.log: list[AnyCommand] = []
         self.events: list[AnyEvent] = []
         self.trade_id = 100
-        self.policy = policy or Policy()
+        self.policy = policy or Policy(arm=ArmingMode.AFTER_FILL)
         self.start()
         if stream:
             self.feed(StreamConnected(at_ms=self.now))

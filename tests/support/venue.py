@@ -15,13 +15,14 @@ from bracketeer.core.audit_logger import AuditLine, iter_lines, verify
 from bracketeer.core.bracket import Bracket
 from bracketeer.core.client_ids import is_ours
 from bracketeer.core.commands import Alert
+from bracketeer.core.values import ArmingMode
 from bracketeer.execution.clock import SystemClock
 from bracketeer.execution.driver import Notice
 from bracketeer.execution.ports import Clock
 from bracketeer.simulator.server import RunningSimulator
 
 BTC = "BTCUSDT"
-FAST = Policy(recv_window_ms=1000, clock_margin_ms=200)
+FAST = Policy(arm=ArmingMode.AFTER_FILL, recv_window_ms=1000, clock_margin_ms=200)
 """Short windows: proof of absence takes recv_window + margin of real time."""
 
 

@@ -21,10 +21,10 @@ from bracketeer.core.journal import event_line
 from bracketeer.core.settings import Policy
 from bracketeer.core.signal import SignalType
 from bracketeer.core.state import State
-from bracketeer.core.values import AlgoStatus, OrderStatus, OrderType, Role, Side, WorkingType
+from bracketeer.core.values import AlgoStatus, ArmingMode, OrderStatus, OrderType, Role, Side, WorkingType
 from tests.support.stories import E0, PRICE, RULES, SYMBOL, T0, Story
 
-POLICY = Policy(external_position_claims=(SYMBOL,), claim_stop_distance_pct=Decimal("2.5"))
+POLICY = Policy(arm=ArmingMode.AFTER_FILL, external_position_claims=(SYMBOL,), claim_stop_distance_pct=Decimal("2.5"))
 NAME = "claim-1"
 S = client_order_id(NAME, Role.STOP_LOSS)
 S_NEXT = client_order_id(NAME, Role.STOP_LOSS, 1)
@@ -294,7 +294,7 @@ def test_same_claim_twice_is_one(again: str) -> None:
 @pytest.mark.parametrize(
     ("policy", "changes"),
     [
-        (Policy(), {}),
+        (Policy(arm=ArmingMode.AFTER_FILL), {}),
         (POLICY, {"amount": Decimal(0)}),
         (POLICY, {"instrument": replace(RULES, status="SETTLING")}),
         (POLICY, {"instrument": replace(RULES, min_price=Decimal(59000))}),

@@ -47,7 +47,7 @@ def test_forgets_the_refusal_when_the_operator_or_the_venue_changed(change: str)
     story.refuse(S0, -2022)
     story.refuse(E0, -2019)
     if change == "policy":
-        story.policy = Policy()
+        story.policy = Policy(arm=ArmingMode.AFTER_FILL)
         story.restart()
         story.policy = Policy(arm=ArmingMode.WITH_ENTRY)
     else:

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from bracketeer.core.commands import CancelOrder, LookUpSymbol
 from bracketeer.core.settings import Policy
 from bracketeer.core.signal import SignalType
-from bracketeer.core.values import AlgoStatus, OrderStatus, Side
+from bracketeer.core.values import AlgoStatus, ArmingMode, OrderStatus, Side
 from tests.support.stories import E0, P0, RULES, S0, S1, X0, X1, Story, submits
 
 LONG, SHORT = SignalType.LONG_ENTRY, SignalType.SHORT_ENTRY
@@ -304,7 +304,7 @@ def test_answers_both_when_two_closes_come_at_once() -> None:
 
 def test_tells_unresolved_when_the_close_takes_too_long() -> None:
     """The closer gets a truthful answer at the limit, and the closing goes on."""
-    story = Story(Policy(report_timeout_ms=5000)).protected()
+    story = Story(Policy(arm=ArmingMode.AFTER_FILL, report_timeout_ms=5000)).protected()
     story.close()
     at = story.now
     while story.reports[-1].signal_id != "close-1":

@@ -13,7 +13,7 @@ from bracketeer.core.events import EntryWithheld, SignalContext, SignalReceived
 from bracketeer.core.settings import Policy
 from bracketeer.core.signal import Signal, SignalType
 from bracketeer.core.state import State
-from bracketeer.core.values import AlgoStatus, OrderStatus, OrderType, Side
+from bracketeer.core.values import AlgoStatus, ArmingMode, OrderStatus, OrderType, Side
 from tests.support.stories import E0, P0, PRICE, RULES, S0, SYMBOL, T0, Story, submits
 
 LONG, SHORT = SignalType.LONG_ENTRY, SignalType.SHORT_ENTRY
@@ -122,7 +122,7 @@ def test_reports_without_an_average_when_the_question_for_it_fails() -> None:
 
 def test_reports_open_unprotected_when_no_stop_was_asked_for() -> None:
     """Without a stop the report does not claim protection, and nothing closes the position."""
-    story = Story(Policy(require_stop_loss=False))
+    story = Story(Policy(arm=ArmingMode.AFTER_FILL, require_stop_loss=False))
     story.signal(stop_loss=None)
     assert submits(story.fill(E0)) == [P0]
     story.ack_algo(P0)
@@ -137,7 +137,7 @@ def test_reports_open_unprotected_when_no_stop_was_asked_for() -> None:
 
 def test_reports_open_unprotected_when_nothing_was_asked_for() -> None:
     """A bare entry, allowed by setting, is answered after its fill."""
-    story = Story(Policy(require_stop_loss=False))
+    story = Story(Policy(arm=ArmingMode.AFTER_FILL, require_stop_loss=False))
     story.signal(stop_loss=None, take_profit=None)
     story.fill(E0)
     assert [report.status for report in story.reports] == ["open_unprotected"]

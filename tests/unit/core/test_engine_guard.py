@@ -11,7 +11,7 @@ from bracketeer.core.commands import AnyCommand, CancelOrder, LookUpOrder, Submi
 from bracketeer.core.events import Fill
 from bracketeer.core.order import ALGO_CLOSED
 from bracketeer.core.settings import Policy
-from bracketeer.core.values import AlgoStatus, OrderStatus, Role
+from bracketeer.core.values import AlgoStatus, ArmingMode, OrderStatus, Role
 from tests.support.stories import E0, F0, F1, P0, P1, PRICE, S0, S1, T0, Story, submits
 
 
@@ -235,7 +235,7 @@ def test_keeps_the_pace_when_somebody_elses_target_is_in_the_way() -> None:
 
 def test_places_a_new_stop_when_the_unknown_one_is_proven_absent() -> None:
     """Only an answer to a question asked after the request's death counts."""
-    story = Story(Policy(naked_limit_ms=60_000))
+    story = Story(Policy(arm=ArmingMode.AFTER_FILL, naked_limit_ms=60_000))
     story.signal()
     story.fill(E0)
     story.position("1")

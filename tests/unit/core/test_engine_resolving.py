@@ -13,7 +13,7 @@ from bracketeer.core.engine import poll_pause_ms
 from bracketeer.core.journal import command_line
 from bracketeer.core.settings import Policy
 from bracketeer.core.turn import Turn
-from bracketeer.core.values import AlgoStatus, OrderStatus, Side
+from bracketeer.core.values import AlgoStatus, ArmingMode, OrderStatus, Side
 from tests.support.stories import E0, P0, P1, S0, S1, T0, X0, Story, submits
 
 
@@ -377,7 +377,7 @@ def test_a_conclusion_that_no_table_has_changes_nothing() -> None:
 @pytest.mark.parametrize("naked_limit_ms", [500, 2000, 10_000])
 def test_respects_the_naked_limit_that_is_set(naked_limit_ms: int) -> None:
     """The close leaves before the limit, whatever it is."""
-    story = Story(Policy(naked_limit_ms=naked_limit_ms))
+    story = Story(Policy(arm=ArmingMode.AFTER_FILL, naked_limit_ms=naked_limit_ms))
     story.signal()
     story.fill(E0)
     begun = story.now

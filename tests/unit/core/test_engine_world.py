@@ -369,7 +369,7 @@ def test_claimed_position_comes_right_when_the_line_heals(
     bad_luck: list[str], amount: str, story: list[tuple[Callable[[World], object], int]]
 ) -> None:
     """The same for a position of others that was taken over; and the log's fold is the state."""
-    policy = Policy(external_position_claims=(SYMBOL,), claim_stop_distance_pct=Decimal(5))
+    policy = Policy(arm=ArmingMode.AFTER_FILL, external_position_claims=(SYMBOL,), claim_stop_distance_pct=Decimal(5))
     world = World(bad_luck, policy)
     world.amount = Decimal(amount)
     world.feed(

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from bracketeer.core.commands import Announce
 from bracketeer.core.naked import NakedTime, gap_ended, naked_time, stop_is_live
 from bracketeer.core.settings import Policy
-from bracketeer.core.values import AlgoStatus
+from bracketeer.core.values import AlgoStatus, ArmingMode
 from tests.support.stories import E0, F0, P0, S0, S1, T0, Story
 
 
@@ -73,7 +73,7 @@ def test_tells_the_first_gap_from_later_ones() -> None:
 
 def test_a_later_gap_begins_when_the_exchange_ended_the_stop() -> None:
     """Not when we heard of it; but how long we may try to protect counts from then."""
-    story = Story(Policy(naked_limit_ms=2000)).protected()
+    story = Story(Policy(arm=ArmingMode.AFTER_FILL, naked_limit_ms=2000)).protected()
     ended = story.now
     story.now += 1900
     story.algo_told(S0, AlgoStatus.CANCELED, told_at_ms=ended)

@@ -96,7 +96,7 @@ def signal_event(signal_id: str = "s", take_profit: str | None = None) -> Signal
 def driver_on(journal: AuditLogger, runtime: Later, notices: list[Notice], **more: Any) -> Driver:
     """A driver whose gateway always fails."""
     driver = Driver(State(), journal, Broken(), runtime, on_notice=notices.append, **more)
-    driver.handle(EngineStarted(at_ms=NOW, policy=Policy(), version="t", venue="v"))
+    driver.handle(EngineStarted(at_ms=NOW, policy=Policy(arm=ArmingMode.AFTER_FILL), version="t", venue="v"))
     return driver
 
 
@@ -123,7 +123,7 @@ def test_intent_is_in_the_log_before_it_is_sent(journal: AuditLogger, tmp_path: 
             raise ZeroDivisionError
 
     driver = Driver(State(), journal, Looking(), Later())
-    driver.handle(EngineStarted(at_ms=NOW, policy=Policy(), version="t", venue="v"))
+    driver.handle(EngineStarted(at_ms=NOW, policy=Policy(arm=ArmingMode.AFTER_FILL), version="t", venue="v"))
     driver.handle(signal_event())
     assert len(seen) == 1
 
@@ -309,7 +309,7 @@ def test_alarm_is_set_in_the_order_of_the_steps(journal: AuditLogger) -> None:
             super().set_alarm(at_ms)
 
     driver = Driver(State(), journal, Broken(), Watching())
-    driver.handle(EngineStarted(at_ms=NOW, policy=Policy(), version="t", venue="v"))
+    driver.handle(EngineStarted(at_ms=NOW, policy=Policy(arm=ArmingMode.AFTER_FILL), version="t", venue="v"))
     driver.handle(signal_event())
     assert owned
     assert all(owned)

@@ -10,7 +10,7 @@ import pytest
 from dotenv import dotenv_values
 
 from bracketeer.core.settings import Policy, Settings
-from bracketeer.core.values import WorkingType
+from bracketeer.core.values import ArmingMode, WorkingType
 from bracketeer.execution.credentials import (
     API_KEY,
     API_SECRET,
@@ -99,6 +99,7 @@ def test_every_variable_is_read() -> None:
     assert set(texts) == set(VARIABLES)
     assert load_settings(texts) == Settings(
         policy=Policy(
+            arm=ArmingMode.AFTER_FILL,
             require_stop_loss=False,
             working_type=WorkingType.MARK_PRICE,
             naked_limit_ms=1500,

@@ -15,6 +15,7 @@ from requests.adapters import BaseAdapter
 from bracketeer.core.redaction import Redactor
 from bracketeer.core.request_weight import RequestWeightTracker
 from bracketeer.core.settings import Policy, Settings
+from bracketeer.core.values import ArmingMode
 from bracketeer.execution.binance.gateway import BinanceGateway, connect_gateway
 
 API_KEY = "canary-key-0123456789abcdef"
@@ -144,7 +145,7 @@ class Desk:
             API_KEY,
             API_SECRET,
             BASE_URL,
-            Settings(policy=policy or Policy()),
+            Settings(policy=policy or Policy(arm=ArmingMode.AFTER_FILL)),
             self.clock,
             self.tracker,
             self.redactor,
