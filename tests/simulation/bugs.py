@@ -30,7 +30,7 @@ EXITS = (Role.EXIT, Role.FLATTEN)
 # Once (P1).
 
 
-@mutant("A send that timed out counts as refused and is sent again.", first=5)
+@mutant("A send that timed out counts as refused and is sent again.", first=29)
 def resend_on_timeout(patch: Patches) -> None:
     def make(classify: Any) -> Any:
         def classified(**facts: Any) -> Any:
@@ -43,7 +43,7 @@ def resend_on_timeout(patch: Patches) -> None:
     patch.function("core.outcome", "classify", make)
 
 
-@mutant("An entry of unknown outcome is sent again under a new client id, since the old one may be taken.", first=3)
+@mutant("An entry of unknown outcome is sent again under a new client id, since the old one may be taken.", first=5)
 def new_client_id_on_retry(patch: Patches) -> None:
     def make(resolve: Any) -> Any:
         def resolved(turn: Any, bracket: Any, order: Any) -> Any:
@@ -58,7 +58,7 @@ def new_client_id_on_retry(patch: Patches) -> None:
 
 
 @mutant(
-    "The first answer that an order does not exist is believed, while its request may still be on its way.", first=5
+    "The first answer that an order does not exist is believed, while its request may still be on its way.", first=29
 )
 def believe_first_2013(patch: Patches) -> None:
     def make(weigh: Any) -> Any:
@@ -73,7 +73,7 @@ def believe_first_2013(patch: Patches) -> None:
     patch.function("core.resolving", "order_not_found", make)
 
 
-@mutant("A signal id is forgotten when its trade is over, so a signal that comes again is followed again.", first=3)
+@mutant("A signal id is forgotten when its trade is over, so a signal that comes again is followed again.", first=1)
 def forget_ended_signals(patch: Patches) -> None:
     def make(receive: Any) -> Any:
         def forgetful(turn: Any, event: Any) -> None:
@@ -98,7 +98,7 @@ def forget_signals_on_restart(patch: Patches) -> None:
     patch.function("core.engine", "_engine_started", make)
 
 
-@mutant("What was in flight when the process died is taken for never sent.", first=13)
+@mutant("What was in flight when the process died is taken for never sent.", first=62)
 def in_flight_never_left(patch: Patches) -> None:
     def make(started: Any) -> Any:
         def hopeful(turn: Any, event: Any) -> None:
@@ -131,7 +131,7 @@ def failed_query_is_flat(patch: Patches) -> None:
     patch.function("execution.binance.lookups", "look_up_symbol", make)
 
 
-@mutant("The take profit is sent first and the stop loss behind it.")
+@mutant("The take profit is sent first and the stop loss behind it.", first=0)
 def stop_after_take_profit(patch: Patches) -> None:
     def make(plan: Any) -> Any:
         def planned(*args: Any, **facts: Any) -> Any:
@@ -145,7 +145,7 @@ def stop_after_take_profit(patch: Patches) -> None:
     patch.function("core.protection", "plan_protection", make)
 
 
-@mutant("One stream event in four is dropped on its way to the engine.", is_rare=True)
+@mutant("One stream event in four is dropped on its way to the engine.", first=390)
 def drop_stream_events(patch: Patches) -> None:
     def make(emit: Any) -> Any:
         def dropping(self: Any, event: Any) -> None:
@@ -163,7 +163,7 @@ def no_naked_limit(patch: Patches) -> None:
     patch.function("core.protection", "_deadline", lambda _: lambda *args: None)
 
 
-@mutant("A stop of unknown outcome is taken for live.", first=5)
+@mutant("A stop of unknown outcome is taken for live.", first=1)
 def unresolved_stop_is_live(patch: Patches) -> None:
     def make(resting: Any) -> Any:
         def hopeful(turn: Any, bracket: Any, role: Any) -> Any:
@@ -175,7 +175,7 @@ def unresolved_stop_is_live(patch: Patches) -> None:
     patch.function("core.guarding", "_resting", make)
 
 
-@mutant("A refusal that says that such an order is there (-4116, -4130) is taken for our own live stop.", first=98)
+@mutant("A refusal that says that such an order is there (-4116, -4130) is taken for our own live stop.", first=59)
 def already_there_is_live(patch: Patches) -> None:
     def make(failed: Any) -> Any:
         def hopeful(turn: Any, algo: Any, *, unknown: bool) -> None:
@@ -190,7 +190,7 @@ def already_there_is_live(patch: Patches) -> None:
     patch.function("core.updates", "_algo_failed", make)
 
 
-@mutant("A stop that has FINISHED is taken for filled.", is_rare=True)
+@mutant("A stop that has FINISHED is taken for filled.", first=59)
 def finished_is_filled(patch: Patches) -> None:
     def make(updated: Any) -> Any:
         def hopeful(turn: Any, event: Any) -> None:
@@ -210,7 +210,7 @@ def finished_is_filled(patch: Patches) -> None:
     patch.function("core.updates", "algo_updated", make)
 
 
-@mutant("CLOSE cancels the stop first and then closes.")
+@mutant("CLOSE cancels the stop first and then closes.", first=1)
 def cancel_stop_before_close(patch: Patches) -> None:
     def make(close: Any) -> Any:
         def closing(turn: Any, bracket: Any) -> Any:
@@ -224,7 +224,7 @@ def cancel_stop_before_close(patch: Patches) -> None:
     patch.function("core.closing", "close", make)
 
 
-@mutant("The stop is rounded to the tick on the far side: it fires later than was asked for.")
+@mutant("The stop is rounded to the tick on the far side: it fires later than was asked for.", first=0)
 def round_stop_the_wrong_way(patch: Patches) -> None:
     def make(price_of: Any) -> Any:
         return lambda instrument, raw, side: price_of(instrument, raw, side.opposite)
@@ -232,7 +232,7 @@ def round_stop_the_wrong_way(patch: Patches) -> None:
     patch.function("core.instrument", "stop_loss_price", make)
 
 
-@mutant("Nobody asks now and then whether things are as they seem: the stream will tell.", first=91)
+@mutant("Nobody asks now and then whether things are as they seem: the stream will tell.", first=138)
 def never_ask(patch: Patches) -> None:
     patch.function("core.engine", "_watch", lambda _: lambda turn, bracket: bracket)
 
@@ -240,12 +240,12 @@ def never_ask(patch: Patches) -> None:
 # Clean (P3).
 
 
-@mutant("An order that closes is sent without reduceOnly.")
+@mutant("An order that closes is sent without reduceOnly.", first=0)
 def no_reduce_only(patch: Patches) -> None:
     patch.function("execution.binance.orders", "_common", lambda common: lambda i: common(i) | {"reduceOnly": None})
 
 
-@mutant("The sibling that still rests after the position is gone is left to itself.", first=83)
+@mutant("The sibling that still rests after the position is gone is left to itself.", first=37)
 def forget_sibling_cancel(patch: Patches) -> None:
     def make(clear: Any) -> Any:
         def cleared(turn: Any, bracket: Any, algo: Any) -> Any:
@@ -256,7 +256,7 @@ def forget_sibling_cancel(patch: Patches) -> None:
     patch.function("core.clearing", "_clear_algo", make)
 
 
-@mutant("A cancel that failed is taken for done.", first=16, arm="with_entry")
+@mutant("A cancel that failed is taken for done.", first=57, arm="with_entry")
 def failed_cancel_is_done(patch: Patches) -> None:
     def make(failed: Any) -> Any:
         def hopeful(turn: Any, event: Any) -> None:
@@ -274,7 +274,7 @@ def failed_cancel_is_done(patch: Patches) -> None:
 # True (P4).
 
 
-@mutant("What was asked to be closed is taken for closed when the exchange accepts the order.", first=11)
+@mutant("What was asked to be closed is taken for closed when the exchange accepts the order.", first=273)
 def believe_the_request(patch: Patches) -> None:
     def make(acknowledged: Any) -> Any:
         def hopeful(turn: Any, event: Any) -> None:
@@ -288,7 +288,7 @@ def believe_the_request(patch: Patches) -> None:
     patch.function("core.updates", "order_acknowledged", make)
 
 
-@mutant("A fill that is told twice is counted twice.", first=10)
+@mutant("A fill that is told twice is counted twice.", first=9)
 def count_fills_twice(patch: Patches) -> None:
     def make(apply: Any) -> Any:
         def counted(order: Any, change: Any) -> Any:
@@ -309,12 +309,12 @@ def cancel_foreign_orders(patch: Patches) -> None:
 # Provable (P5).
 
 
-@mutant("An order leaves before its intent is safe on disk.")
+@mutant("An order leaves before its intent is safe on disk.", first=0)
 def skip_the_sync(patch: Patches) -> None:
     patch.method(Driver, "_not_durable", lambda _: lambda self, seq: None)
 
 
-@mutant("A sync that failed is taken for done.", first=60)
+@mutant("A sync that failed is taken for done.", first=27)
 def swallow_sync_errors(patch: Patches) -> None:
     def make(sync: Any) -> Any:
         def quiet(self: Any, file: Any, waiting: Any) -> None:
@@ -326,7 +326,7 @@ def swallow_sync_errors(patch: Patches) -> None:
     patch.method(JournalWriter, "_sync_file", make)
 
 
-@mutant("A torn last line is left in the log, and the next one is written behind it.")
+@mutant("A torn last line is left in the log, and the next one is written behind it.", first=0)
 def keep_the_torn_line(patch: Patches) -> None:
     def make(cut: Any) -> Any:
         def uncut(file: Any, scan: Any, promised: Any) -> Any:
@@ -340,7 +340,7 @@ def keep_the_torn_line(patch: Patches) -> None:
     patch.function("core.audit_recovery", "_cut", make)
 
 
-@mutant("A line that the disk refuses is dropped: trading goes on without it.", first=3)
+@mutant("A line that the disk refuses is dropped: trading goes on without it.", first=6)
 def drop_refused_lines(patch: Patches) -> None:
     def make(fail: Any) -> Any:
         def dropping(self: Any, error: Any) -> None:
