@@ -23,7 +23,7 @@ def test_growth_is_seen(tmp_path: Path) -> None:
     """The comparison has teeth: a file, a task, ten megabytes, a thousand objects more are told."""
     samples = soak(1_500, folder=tmp_path, kept=100)
     quarter = len(samples) * 3 // 4
-    level = [replace(samples[-1], mean_naked_ms=6.0) for _ in samples]
+    level = [replace(samples[-1], mean_naked_ms=6.0, rss_kb=80_000) for _ in samples]
     assert grown(level) == []
     more = [
         replace(
