@@ -15,14 +15,11 @@ from .events import Fill, OpenOrder, SymbolSnapshot, TradeRow
 from .legs import legs_of
 from .order import AlgoOrder, Order, OrderChange, apply_algo, apply_order
 from .position import orders_of
-from .resolving import ASK_AGAIN_MS
+from .resolving import ASK_AGAIN_MS, SETTLE_MS
 from .state import PositionView, position_key
 from .turn import Turn
 from .updates import foreign_trade
 from .values import ZERO, AlgoStatus, OrderStatus, PositionSide
-
-SETTLE_MS = 200
-"""An order acknowledged less than this before the snapshot was asked for may be missing from it: reads lag (§3.4)."""
 
 
 def reconcile(turn: Turn, snapshot: SymbolSnapshot) -> None:

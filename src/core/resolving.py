@@ -36,7 +36,7 @@ MISSES_NEEDED = 2
 DISAGREEMENTS_TOLD = 4
 DISAGREEMENTS_BELIEVED = 6
 SETTLE_MS = 200
-"""A trade may be missing from an answer for so long after it happened: reads lag (§3.4)."""
+"""A trade or an acknowledged order may be missing from an answer for so long: reads lag (§3.4)."""
 OTHERS_STOP = -4130
 
 

@@ -102,15 +102,7 @@ class Turn:
     def cancel(self, order: AlgoOrder) -> None:
         """Cancel an algo order of ours."""
         self.update_algo(order, status=AlgoStatus.PENDING_CANCEL, next_at_ms=None)
-        intent = order.intent
-        self.commands.append(
-            CancelOrder(
-                client_order_id=intent.client_order_id,
-                signal_id=intent.signal_id,
-                symbol=intent.symbol,
-                algo=True,
-            )
-        )
+        self.cancel_row(order.intent)
 
     def cancel_row(self, intent: OrderIntent) -> None:
         """Cancel what rests under an id of ours, whatever our record says."""

@@ -11,8 +11,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from tests.support.places import PLACES
+
 from .kill_processes import Exchange
-from .story_maker import PLACES
 
 QUANTITIES = {
     "BTCUSDT": "0.004",

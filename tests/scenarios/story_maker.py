@@ -18,6 +18,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from tests.support.places import ALGO, ORDER, OTHER_CODES, PLACES
+
 QUANTITIES = {"BTCUSDT": "0.010", "ETHUSDT": "0.200", "XRPUSDT": "900"}
 PARTS = {"BTCUSDT": "0.004", "ETHUSDT": "0.080", "XRPUSDT": "300"}
 PRICES = {"BTCUSDT": "60000", "ETHUSDT": "3000", "XRPUSDT": "0.6"}
@@ -25,33 +27,11 @@ MOVES = ("0.93", "0.97", "0.99", "1", "1.01", "1.03", "1.07")
 """Of the symbol's first price. Stops lie 2 % from the price of their entry, take profits 3 %."""
 PATIENCE_MS = (0, 0, 3, 10, 30, 150, 1500)
 
-ORDER, ALGO = "/fapi/v1/order", "/fapi/v1/algoOrder"
-STOP, TAKE = {"type": "STOP_MARKET"}, {"type": "TAKE_PROFIT_MARKET"}
-PLACES: tuple[tuple[str, str, dict[str, str]], ...] = (
-    ("POST", ORDER, {}),
-    ("POST", ORDER, {}),
-    ("POST", ALGO, STOP),
-    ("POST", ALGO, STOP),
-    ("POST", ALGO, TAKE),
-    ("POST", ALGO, {}),
-    ("DELETE", ALGO, {}),
-    ("GET", ORDER, {}),
-    ("GET", ALGO, {}),
-    ("GET", "/fapi/v1/openAlgoOrders", {}),
-    ("GET", "/fapi/v1/allAlgoOrders", {}),
-    ("GET", "/fapi/v1/openOrders", {}),
-    ("GET", "/fapi/v3/positionRisk", {}),
-    ("GET", "/fapi/v1/userTrades", {}),
-    ("GET", "/fapi/v1/time", {}),
-    ("", "/fapi/v1/listenKey", {}),
-    ("", "/fapi/*", {}),
-)
 FAULTS = ("reply_lost", "request_lost", "refuse", "refuse", "status_503", "status_503_executed", "delay")
 CODES = {
     ORDER: (-1000, -1006, -1007, -1008, -1021, -2013, -2018, -2019, -2022, -4118, -4116, -1111),
     ALGO: (-1000, -1006, -1007, -1008, -1021, -2011, -2013, -2021, -4116, -4130, -4509, -4509, -4045, -1111),
 }
-OTHER_CODES = (-1000, -1001, -1007, -1021)
 
 
 @dataclass(frozen=True)

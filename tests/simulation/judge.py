@@ -46,9 +46,7 @@ class Leg:
     def __init__(self) -> None:
         self.total = ZERO
         self.ours = ZERO
-        self.debt = (
-            ZERO  # what a protective order of ours took off somebody else's position: that much is theirs after it
-        )
+        self.debt = ZERO  # what a protective order of ours took off a position of others: that much is theirs after it
         self.naked_ms: int | None = None  # since when
         self.is_filled = False  # naked because something was filled, not because a stop went
         self.known_ms: int | None = None  # since when the manager could know of the gap

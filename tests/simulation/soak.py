@@ -31,12 +31,13 @@ from bracketeer import ExecutionReport, Settings
 from bracketeer.core import state as engine_state
 from bracketeer.core.audit_logger import iter_lines, read_since_checkpoint, verify
 from bracketeer.core.journal import rebuild
+from tests.support.places import ALGO, ORDER, STOP
 
 from . import ending
 from .judge import Broken
 from .process import put_back
 from .run import Run
-from .story import ALGO, BASES, ORDER, PRICES, STOP, Story
+from .story import BASES, PRICES, Story
 
 EVENTS = 1_000_000
 SAMPLES = 32

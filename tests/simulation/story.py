@@ -11,6 +11,8 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
+from tests.support.places import ALGO, ORDER, OTHER_CODES, PLACES
+
 PRICES = {"BTCUSDT": "60000", "ETHUSDT": "3000", "XRPUSDT": "0.6"}
 BASES = {"BTCUSDT": ("0.010", "0.001"), "ETHUSDT": ("0.200", "0.001"), "XRPUSDT": ("900", "0.1")}
 """The quantity of a symbol's first entry, and what each later one is larger: so the books tell them apart."""
@@ -18,27 +20,6 @@ MOVES = ("0.93", "0.97", "0.99", "0.995", "1", "1.005", "1.01", "1.03", "1.07")
 """Of the symbol's first price. Stops lie 2 % from the price of their entry, take profits 3 %."""
 PAUSES_MS = (0, 0, 1, 3, 8, 30, 150, 700, 2500, 9000)
 
-ORDER, ALGO = "/fapi/v1/order", "/fapi/v1/algoOrder"
-STOP, TAKE = {"type": "STOP_MARKET"}, {"type": "TAKE_PROFIT_MARKET"}
-PLACES: tuple[tuple[str, str, dict[str, str]], ...] = (
-    ("POST", ORDER, {}),
-    ("POST", ORDER, {}),
-    ("POST", ALGO, STOP),
-    ("POST", ALGO, STOP),
-    ("POST", ALGO, TAKE),
-    ("POST", ALGO, {}),
-    ("DELETE", ALGO, {}),
-    ("GET", ORDER, {}),
-    ("GET", ALGO, {}),
-    ("GET", "/fapi/v1/openAlgoOrders", {}),
-    ("GET", "/fapi/v1/allAlgoOrders", {}),
-    ("GET", "/fapi/v1/openOrders", {}),
-    ("GET", "/fapi/v3/positionRisk", {}),
-    ("GET", "/fapi/v1/userTrades", {}),
-    ("GET", "/fapi/v1/time", {}),
-    ("", "/fapi/v1/listenKey", {}),
-    ("", "/fapi/*", {}),
-)
 ANY_REQUEST = (
     "reply_lost", "request_lost", "refuse", "refuse", "refuse", "status_503", "status_503_executed",
     "status_503_unknown", "status_503_internal", "status_500", "status_502", "status_504", "timeout_1007", "bus_1006",
@@ -55,7 +36,6 @@ CODES = {
     ORDER: (-1000, -1001, -1006, -1007, -1008, -1021, -2013, -2018, -2019, -2022, -4118, -4116, -1111),
     ALGO: (-1000, -1001, -1006, -1007, -1008, -1021, -2011, -2013, -2021, -4116, -4130, -4509, -4509, -4045, -1111),
 }
-OTHER_CODES = (-1000, -1001, -1007, -1021)
 
 
 @dataclass(frozen=True)
