@@ -14,13 +14,14 @@ from bracketeer.core.client_ids import is_ours, role_of
 from bracketeer.core.journal import rebuild
 from bracketeer.core.values import Role
 from tests.support import canaries
+from tests.support.defects import DEFECTS, UNREADABLE
 
 from .kill_manager import NAKED_LIMIT_MS
 
 SLACK_MS = 1000
 """One round trip, on a machine that is busy with three processes and the tests beside them."""
 OURS = ("/fapi/v1/order", "/fapi/v1/algoOrder")
-BROKEN = {"internal_error", "callback_failed", "unreadable_message", "unknown_status"}
+BROKEN = DEFECTS | UNREADABLE
 EXITS = (Role.EXIT, Role.FLATTEN)
 
 

@@ -15,6 +15,7 @@ from bracketeer.core.journal import rebuild
 from bracketeer.core.position import expected_amount, open_quantity
 from bracketeer.core.values import Role
 from bracketeer.simulator.orders import AlgoOrder
+from tests.support.defects import DEFECTS, UNREADABLE
 from tests.support.venue import eventually
 
 from .story_maker import PRICES
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 NAKED_MS = 2000
 SLACK_MS = 1000
 CLOSING = {"stop_not_live_in_time", "stop_price_already_crossed", "stop_triggered_without_closing"}
-BROKEN = {"internal_error", "callback_failed", "unreadable_message", "unknown_status"}
+BROKEN = DEFECTS | UNREADABLE
 
 
 def check_protected(player: Player, report: ExecutionReport) -> None:

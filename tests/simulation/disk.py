@@ -27,7 +27,7 @@ class Disk:
         self.folder = folder
         self.is_full = False
         self.is_failing = False  # writes pass, syncs do not
-        self.had_trouble = False  # one of these two, and perhaps not made up for yet
+        self.had_trouble = False  # one of these two, and no sync has succeeded since
         self.writes = 0
         self.syncs = 0
         self.safe: dict[str, int] = {}
@@ -105,6 +105,8 @@ class VirtualOs:
             self._disk.named |= {found.name for found in path.glob("audit-*.jsonl")}
         else:
             self._disk.safe[path.name] = os.fstat(fd).st_size
+            if path.suffix == ".jsonl" and not self._disk.is_full:
+                self._disk.had_trouble = False
 
     fdatasync = fsync
 

@@ -137,7 +137,7 @@ class Judge:
         if leg is not None and values.get("type") == "STOP_MARKET":
             leg.guarding_ms = self.now_ms
         is_exit = sent.method == "DELETE" or is_closing
-        if is_exit and (self.disk.is_full or self.disk.is_failing or self.disk.had_trouble):
+        if is_exit and self.disk.had_trouble:
             return  # exits go on without the disk (design: journal)
         wanted = f"cancel {client_id}" if sent.method == "DELETE" else client_id
         place = self._intents.get(wanted)

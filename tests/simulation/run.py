@@ -18,6 +18,7 @@ from bracketeer.core.values import ArmingMode
 from bracketeer.simulator.exchange import Exchange
 from bracketeer.simulator.faults import CATALOGUE, Fault, FaultName
 from bracketeer.simulator.profiles import Switches
+from tests.support.defects import DEFECTS
 
 from . import ending
 from .disk import Disk
@@ -30,7 +31,6 @@ from .wire import ADDRESS, Sent, Weather, Wire
 TICK_US = 250_000
 SETTLE_US = 90_000_000
 LIMIT_FAULTS = ("rate_limited", "order_limited", "banned")
-DEFECTS = {"internal_error", "callback_failed"}
 
 
 @dataclass
@@ -75,7 +75,7 @@ class Run:
         self.answers: list[tuple[Signal, Life, list[ExecutionReport | BaseException]]] = []
         self.by_hand: set[str] = set()
         self.story_symbols = sorted({s.options["symbol"] for s in story.steps if "symbol" in s.options})
-        self.listen_keys: set[str] = set()
+        self.secrets = {self.exchange.api_key, self.exchange.api_secret}
         self.life: Life | None = None
         self.waits_for: Process | None = None
         self._lives = 0
@@ -177,7 +177,7 @@ class Run:
     def _tick(self) -> None:
         """The exchange's own time: what falls due, what other people do; and the judge looks."""
         self.exchange.tick()
-        self.listen_keys |= {active.key for active in self.exchange.venue.streams._keys.values()}
+        self.secrets |= {active.key for active in self.exchange.venue.streams._keys.values()}
         self.judge.look()
         life = self.life
         if life is not None and life.failure is not None and life.process.is_dead is False:
@@ -265,11 +265,18 @@ class Run:
         if self.life is None or self.life.process.is_dead:
             return  # words of the dying
         self.note(f"!! {notice}")
+        self._search(notice)
         self.notices.append(notice)
         if isinstance(notice, Alert):
             self.figures["alerts"] += 1
             if notice.code in DEFECTS:
                 self.scheduler.failures.append(Broken(f"P8: {notice}"))  # whoever tells would swallow it
+
+    def _search(self, told: Any) -> None:
+        """P7, in what the manager tells its caller."""
+        text = repr(told)
+        if any(secret[:20] in text for secret in self.secrets):
+            self.scheduler.failures.append(Broken(f"P7: a secret is told in a {type(told).__name__}"))
 
     # Steps.
 
@@ -296,6 +303,7 @@ class Run:
 
         def hear(answer: ExecutionReport | BaseException) -> None:
             self.note(f"<< {answer}")
+            self._search(answer)
             box.append(answer)
             if isinstance(answer, ExecutionReport) and answer.status is ReportStatus.PROTECTED:
                 ending.check_protected(self, answer)
