@@ -28,7 +28,7 @@ from .scheduler import Process, Scheduler
 from .story import PRICES, Story
 from .wire import ADDRESS, Sent, Weather, Wire
 
-TICK_US = 250_000
+TICK_US = 500_000
 SETTLE_US = 90_000_000
 LIMIT_FAULTS = ("rate_limited", "order_limited", "banned")
 

@@ -18,7 +18,8 @@ BASES = {"BTCUSDT": ("0.010", "0.001"), "ETHUSDT": ("0.200", "0.001"), "XRPUSDT"
 """The quantity of a symbol's first entry, and what each later one is larger: so the books tell them apart."""
 MOVES = ("0.93", "0.97", "0.99", "0.995", "1", "1.005", "1.01", "1.03", "1.07")
 """Of the symbol's first price. Stops lie 2 % from the price of their entry, take profits 3 %."""
-PAUSES_MS = (0, 0, 1, 3, 8, 30, 150, 700, 2500, 9000)
+PAUSES_MS = (0, 0, 1, 3, 8, 30, 150, 300, 700, 2500)
+"""Mostly short: a quiet second costs as much to play as a busy one, and outages and the story's end have many."""
 
 ANY_REQUEST = (
     "reply_lost", "request_lost", "refuse", "refuse", "refuse", "status_503", "status_503_executed",
@@ -86,7 +87,7 @@ def make_story(seed: int) -> Story:
     """The story of a seed: 20 to 60 signals on up to three symbols, and what befalls them."""
     dice = random.Random(f"{seed}/story")
     symbols = dice.sample(sorted(PRICES), dice.choice((1, 2, 2, 3)))
-    wanted = dice.choice((20, 20, 25, 30, 40, 60))
+    wanted = dice.choice((20, 20, 20, 20, 25, 25, 30, 40, 60))
     trouble = dice.choice((0.0, 0.3, 0.6, 1.0, 1.5))
     maker = _Maker(dice, symbols)
     steps: list[Step] = []

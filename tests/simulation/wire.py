@@ -159,7 +159,7 @@ class VirtualAdapter(BaseAdapter):
             tells = value is not None and answer.status == 200 and "fault" not in wire.exchange.requests.latest
 
             def come_back() -> None:
-                if tells and "symbol=" in sent.query:
+                if tells and "symbol=" in sent.query and not self._process.is_dead:
                     wire.on_told(sent.query.split("symbol=", 1)[1].split("&", 1)[0], sent.path)
                 reply.put(value)
 
