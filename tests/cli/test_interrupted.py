@@ -11,11 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.processes import ENTRY, Child, Simulator, environment, run_cli, with_keys
+from tests.support.processes import DEADLINE_S, ENTRY, Child, Simulator, environment, run_cli, with_keys
 from tests.support.venue import eventually
 
 ORDER = "/fapi/v1/order"
 IMPATIENT = {**with_keys(), "REPORT_TIMEOUT_MS": "100"}
+PATIENT = {**with_keys(), "READ_TIMEOUT_MS": "30000"}
+"""It waits for an answer for as long as it takes a test on a slow machine to interrupt it twice."""
 
 
 @pytest.fixture
@@ -27,9 +29,11 @@ def exchange(tmp_path: Path) -> Iterator[Simulator]:
 
 def test_entry_in_flight_is_protected_before_the_command_ends(exchange: Simulator, tmp_path: Path) -> None:
     """Executed, but the answer is late: Ctrl-C waits for the outcome, says so, and exits with 130."""
-    exchange.control("fault", fault="delay", method="POST", path=ORDER, delay_ms=900)
-    with Child("signal", "long", *ENTRY, *exchange.at(tmp_path / "audit"), "--json", cwd=tmp_path) as command:
-        eventually(lambda: bool(exchange.state()["trades"]), what="the entry is executed")
+    exchange.control("fault", fault="delay", method="POST", path=ORDER, delay_ms=3_000)
+    exchange.control("fault", fault="stream_mute")
+    at = exchange.at(tmp_path / "audit")
+    with Child("signal", "long", *ENTRY, *at, "--json", cwd=tmp_path, env=PATIENT) as command:
+        eventually(lambda: bool(exchange.state()["trades"]), within_s=DEADLINE_S, what="the entry is executed")
         command.process.send_signal(signal.SIGINT)
         out, err = command.process.communicate(timeout=20)
     assert (command.process.returncode, err) == (130, b"")
@@ -41,9 +45,10 @@ def test_entry_in_flight_is_protected_before_the_command_ends(exchange: Simulato
 def test_second_interrupt_leaves_and_the_next_command_takes_over(exchange: Simulator, tmp_path: Path) -> None:
     """Whoever insists may go; the next start knows of the entry from the log and finds out what became of it."""
     at = exchange.at(tmp_path / "audit")
-    exchange.control("fault", fault="delay", method="POST", path=ORDER, delay_ms=900)
-    with Child("signal", "long", *ENTRY, *at, cwd=tmp_path) as command:
-        eventually(lambda: bool(exchange.state()["trades"]), what="the entry is executed")
+    exchange.control("fault", fault="delay", method="POST", path=ORDER, delay_ms=15_000)
+    exchange.control("fault", fault="stream_mute")
+    with Child("signal", "long", *ENTRY, *at, cwd=tmp_path, env=PATIENT) as command:
+        eventually(lambda: bool(exchange.state()["trades"]), within_s=DEADLINE_S, what="the entry is executed")
         command.process.send_signal(signal.SIGINT)
         assert "finishing what is under way" in command.error_line()
         command.process.send_signal(signal.SIGINT)
