@@ -120,7 +120,13 @@ def _seen(turn: Turn, bracket: Bracket, algo: AlgoOrder | None) -> Resting:
             return Resting(state=LegState.IN_FLIGHT)
         case AlgoStatus.UNRESOLVED:
             exists = tries.error_code in (-4116, -4130)
-            return Resting(state=LegState.UNRESOLVED, ready_ms=tries.next_at_ms, asking=tries.asking, exists=exists)
+            return Resting(
+                state=LegState.UNRESOLVED,
+                ready_ms=tries.next_at_ms,
+                asking=tries.asking,
+                sent_ms=tries.sent_at_ms,
+                exists=exists,
+            )
         case AlgoStatus.NEW:
             # More of the entry filled than an explicit stop covers: another one for the whole is placed beside it.
             return Resting(state=LegState.LIVE) if covers(turn.state, bracket, algo) else Resting()

@@ -14,6 +14,9 @@ import msgspec
 from .bracket import CloseReason
 from .values import Role
 
+DOUBTFUL_STOP_MS = 750
+"""A stop of unknown fate is sent again after this long at the latest, whatever has been asked about it."""
+
 
 class LegState(Enum):
     """What is known of the newest order of a protective role."""
@@ -28,12 +31,14 @@ class LegState(Enum):
 
 
 class Resting(msgspec.Struct, frozen=True, kw_only=True):
-    """One protective role as it stands. `ready_ms` gates the next try; `since_ms` is when it triggered."""
+    """One protective role as it stands. `ready_ms` gates the next try; `since_ms` is when it triggered,
+    `sent_ms` when its last request left."""
 
     state: LegState = LegState.ABSENT
     ready_ms: int | None = None
     since_ms: int | None = None
     asking: bool = False
+    sent_ms: int | None = None
     exists: bool = False  # a refusal proved that one is there (-4116, -4130): look, do not send
 
 
@@ -121,6 +126,12 @@ def _leg(role: Role, leg: Resting, now_ms: int) -> list[Action]:
         case LegState.UNRESOLVED:
             # The safe error is to protect twice: a second closePosition order is refused (-4130), and an id that is
             # open is refused too (-4116). Either proves that one is there (binance-usdm.md §4.6, §5.4).
+            if role is Role.STOP_LOSS and not leg.exists and leg.sent_ms is not None:
+                due = leg.sent_ms + DOUBTFUL_STOP_MS
+                if now_ms >= due:  # whether or not a question is under way: each may take seconds, or be lost
+                    return [Place(role=role, again=True)] + ([] if leg.asking else [AskAbout(role=role)])
+                if leg.asking:
+                    return [Wait(until_ms=due)]
             if leg.ready_ms is not None and now_ms < leg.ready_ms:
                 return [Wait(until_ms=leg.ready_ms)]
             if leg.asking:

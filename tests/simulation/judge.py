@@ -29,10 +29,15 @@ ORPHAN_MS = 12_000
 """How long an order of ours may outlive its position: unclear answers are asked about every 5 s."""
 
 
-_TELL_OF_FILLS = {"ORDER_TRADE_UPDATE", "/fapi/v1/order", "/fapi/v1/userTrades"}
+_TELL_OF_FILLS = {"ORDER_TRADE_UPDATE", "/fapi/v1/order"}  # a row of userTrades does not say whose order it was
 _SHOW_POSITIONS = {"ACCOUNT_UPDATE", "/fapi/v3/positionRisk"}
 _TELL_OF_STOPS = {"ALGO_UPDATE", "/fapi/v1/algoOrder"}
 _LISTS_STOPS = "/fapi/v1/openAlgoOrders"  # one read may lag; two more are the manager's questions
+_ASK_ABOUT_STOPS = {"/fapi/v1/algoOrder", "/fapi/v1/openAlgoOrders", "/fapi/v1/allAlgoOrders"}
+UNANSWERED_MS = 1_000
+"""What a question costs that is not answered: the manager's patience."""
+UNANSWERED_MAX = 2
+"""That a stop is gone takes two times three questions; so many of them may go unanswered."""
 _ID_NAMES = ("newclientorderid", "clientalgoid", "origclientorderid")
 
 
@@ -55,6 +60,8 @@ class Leg:
         self.orphan_ms: int | None = None
         self.seen_ms: int | None = None  # since when it could see a position that may be its own
         self.reads = 0  # of the list in which a stop that went is missing
+        self.unanswered = 0  # questions about stops since one went
+        self.told_ms = 0  # when the manager last heard of stops; the exchange's own clock
         self.guarding_ms = -(10**15)  # when a stop was last asked for
         self.changed_ms = 0  # the last fill
         self.is_mixed = False  # somebody else traded on it
@@ -68,7 +75,7 @@ class Judge:
         self.disk = disk
         self.naked_limit_ms = naked_limit_ms
         self.round_trip_ms = round_trip_ms
-        self.orders = OrderJudge(exchange)
+        self.orders = OrderJudge(exchange, round_trip_ms)
         self.legs: dict[str, Leg] = {}
         self.wanted: dict[tuple[str, Decimal], str] = {}  # what entry signals asked for
         self.executed: Counter[tuple[str, Decimal]] = Counter()
@@ -104,7 +111,8 @@ class Judge:
     def request(self, sent: Sent) -> None:
         """A request leaves: P5, and what it says about the manager's doings."""
         ours = {symbol: leg.ours for symbol, leg in self.legs.items() if not leg.is_mixed}
-        wrong = self.orders.request(sent, ours, self.now_ms - self.able_ms)
+        told = {symbol: leg.told_ms for symbol, leg in self.legs.items()}
+        wrong = self.orders.request(sent, ours, told, self.now_ms - self.able_ms)
         if wrong:
             raise Broken(wrong)
         if sent.path == "/fapi/v1/order" or sent.path == "/fapi/v1/algoOrder":
@@ -159,6 +167,8 @@ class Judge:
         """An answer or event about a symbol reached the manager: does it tell of the gap?"""
         leg = self.leg(symbol)
         tells = _TELL_OF_FILLS if leg.is_filled else _TELL_OF_STOPS
+        if source in _TELL_OF_STOPS or source == _LISTS_STOPS:
+            leg.told_ms = self.exchange.clock.now_ms()
         if leg.naked_ms is None:
             return
         leg.reads += not leg.is_filled and source == _LISTS_STOPS
@@ -166,6 +176,12 @@ class Judge:
             leg.known_ms = self.now_ms
         if leg.is_filled and leg.seen_ms is None and source in _SHOW_POSITIONS:
             leg.seen_ms = self.now_ms
+
+    def unanswered(self, symbol: str, path: str) -> None:
+        """A question about a symbol, or one that names none, will not be answered with the truth in time."""
+        if path in _ASK_ABOUT_STOPS:
+            for leg in [self.leg(symbol)] if symbol else self.legs.values():
+                leg.unanswered += leg.naked_ms is not None
 
     # The books.
 
@@ -237,7 +253,7 @@ class Judge:
                     covered += abs(amount) if algo.close_position else algo.quantity
         if leg.ours != 0 and covered < abs(leg.ours):
             if leg.naked_ms is None:
-                leg.naked_ms, leg.known_ms, leg.seen_ms, leg.reads = now, None, None, 0
+                leg.naked_ms, leg.known_ms, leg.seen_ms, leg.reads, leg.unanswered = now, None, None, 0, 0
                 leg.is_filled = leg.changed_ms == now
             self._judge_naked(symbol, leg, now)
         elif leg.naked_ms is not None:
@@ -271,7 +287,8 @@ class Judge:
             is_kept = now - max(leg.asked_ms, able, self.silent_ms) <= QUESTION_MS + self.round_trip_ms
         else:
             # That a stop is gone is believed after three questions: by its id, in the open list, in the full one.
-            is_kept = since_known <= bound + (0 if leg.is_filled else 2 * self.round_trip_ms)
+            patience = UNANSWERED_MS * min(leg.unanswered, UNANSWERED_MAX)
+            is_kept = since_known <= bound + (0 if leg.is_filled else 2 * self.round_trip_ms + patience)
         if not is_kept:
             known = "not known" if leg.known_ms is None else f"known for {now - leg.known_ms} ms"
             raise Broken(

@@ -24,8 +24,10 @@ ABLE_FOR_MS = 10_000
 class OrderJudge:
     """Watches single orders. Those of one trade have an id in common, without their last two characters or so."""
 
-    def __init__(self, exchange: Exchange) -> None:
+    def __init__(self, exchange: Exchange, round_trip_ms: int) -> None:
         self.exchange = exchange
+        self.round_trip_ms = round_trip_ms
+        self._canceled: set[str] = set()  # by the manager: the names its requests have for them
         self.stops: dict[tuple[str, Decimal], set[Decimal]] = defaultdict(set)  # asked for, by symbol and quantity
         self._entries: dict[str, tuple[str, Decimal]] = {}
         self._stopped: set[str] = set()  # trades whose stop has left once
@@ -34,16 +36,17 @@ class OrderJudge:
         """A signal asks for an entry of this quantity (each has its own) with this stop."""
         self.stops[symbol, quantity].add(stop_loss)
 
-    def request(self, sent: Sent, ours: dict[str, Decimal], able_for_ms: int) -> str:
+    def request(self, sent: Sent, ours: dict[str, Decimal], told_ms: dict[str, int], able_for_ms: int) -> str:
         """What is wrong with a request that leaves; empty when nothing is.
 
         Args:
             ours: by symbol, what is open of ours and of nobody else; symbols with mixed positions are left out.
+            told_ms: by symbol, when the manager last heard of stops, on the exchange's clock.
             able_for_ms: how long the manager has been able to reach the exchange.
         """
         values = {name: found[0] for name, found in parse_qs(sent.query).items()}
         if sent.method == "DELETE" and sent.path == ALGO_PATH:
-            return self._cancel(values, ours)
+            return self._cancel(values, ours, told_ms)
         if sent.method != "POST":
             return ""
         if sent.path == ORDER_PATH and not is_exit(values):
@@ -81,18 +84,28 @@ class OrderJudge:
             symbol, Decimal(0)
         )
 
-    def _cancel(self, values: dict[str, str], ours: dict[str, Decimal]) -> str:
+    def _cancel(self, values: dict[str, str], ours: dict[str, Decimal], told_ms: dict[str, int]) -> str:
         algo = self._algo(values)
-        if algo is None or algo.order_type != "STOP_MARKET" or algo.symbol not in ours:
-            return ""
+        self._canceled |= {str(algo.algo_id)} if algo is not None else set()
+        if algo is None or not algo.is_live or algo.order_type != "STOP_MARKET" or algo.symbol not in ours:
+            return ""  # to take away what rests no more does no harm
         amount = ours[algo.symbol]
         covered = Decimal(0)
-        for other in self.exchange.account.live_algos(algo.symbol):
-            if other is not algo and other.order_type == "STOP_MARKET" and (other.side == "SELL") is (amount > 0):
+        for other in self.exchange.account.algo_orders.values():
+            if other is algo or other.symbol != algo.symbol or not self._stands(other, told_ms.get(algo.symbol, 0)):
+                continue
+            if other.order_type == "STOP_MARKET" and (other.side == "SELL") is (amount > 0):
                 covered += abs(amount) if other.close_position else other.quantity
         if amount == 0 or (algo.side == "SELL") is not (amount > 0) or covered >= abs(amount):
             return ""
         return f"P2: {algo.client_algo_id} is being cancelled, and nothing else stops {amount} {algo.symbol}"
+
+    def _stands(self, algo: Any, told_ms: int) -> bool:
+        """Whether it rests, or did when the manager last heard of stops: what the exchange ends by itself is news."""
+        if algo.is_live:
+            return True
+        is_news = algo.updated_ms > min(told_ms, self.exchange.clock.now_ms() - self.round_trip_ms)
+        return is_news and algo.status.value in ("CANCELED", "EXPIRED") and str(algo.algo_id) not in self._canceled
 
     def _algo(self, values: dict[str, str]) -> Any:
         lower = {name.lower(): value for name, value in values.items()}

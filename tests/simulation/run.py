@@ -94,6 +94,7 @@ class Run:
         wire.on_request = self._on_request
         wire.on_answer = self._on_answer
         wire.on_told = judge.told
+        wire.on_unanswered = judge.unanswered
         wire.after_exchange = judge.look
         wire.before_send = lambda process: self._effect("send", process)
         wire.after_send = lambda process: self._effect("sent", process)

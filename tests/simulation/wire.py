@@ -70,6 +70,8 @@ class Wire:
         self.after_exchange: Callable[[], None] = lambda: None
         # The manager learned something about a symbol, from an event (its type) or a true answer (its path).
         self.on_told: Callable[[str, str], None] = lambda symbol, source: None
+        # A question (the symbol it names, its path) will have no true answer, or a late one.
+        self.on_unanswered: Callable[[str, str], None] = lambda symbol, path: None
         self.before_send: Callable[[Process], None] = lambda process: None
         self.after_send: Callable[[Process], None] = lambda process: None
 
@@ -138,12 +140,15 @@ class VirtualAdapter(BaseAdapter):
     def _travel(self, sent: Sent, reply: _Reply) -> None:
         """The request's way to the exchange and its answer's way back."""
         wire, scheduler = self._wire, self._wire.scheduler
+        symbol = sent.query.split("symbol=", 1)[1].split("&", 1)[0] if "symbol=" in sent.query else ""
         if wire.chance(wire.weather.request_lost):
+            wire.on_unanswered(symbol, sent.path)
             if wire.chance(0.5):  # the connection breaks, and that is noticed; else silence
                 scheduler.call_in(wire.way_us(), lambda: reply.put(None))
             return
         way_us = wire.way_us()
         if wire.chance(wire.weather.late):
+            wire.on_unanswered(symbol, sent.path)
             way_us += int(wire.dice.random() * wire.weather.late_us)
 
         def arrive() -> None:
@@ -154,13 +159,17 @@ class VirtualAdapter(BaseAdapter):
             value = None if answer.is_dropped else answer
             if wire.chance(wire.weather.reply_lost):
                 if wire.chance(0.5):
+                    wire.on_unanswered(symbol, sent.path)
                     return
                 value = None
-            tells = value is not None and answer.status == 200 and "fault" not in wire.exchange.requests.latest
+            is_true = value is not None and "fault" not in wire.exchange.requests.latest
+            tells = is_true and answer.status == 200
+            if not is_true:
+                wire.on_unanswered(symbol, sent.path)
 
             def come_back() -> None:
-                if tells and "symbol=" in sent.query and not self._process.is_dead:
-                    wire.on_told(sent.query.split("symbol=", 1)[1].split("&", 1)[0], sent.path)
+                if tells and symbol and not self._process.is_dead:
+                    wire.on_told(symbol, sent.path)
                 reply.put(value)
 
             scheduler.call_in(wire.way_us() + answer.delay_ms * 1000, come_back)

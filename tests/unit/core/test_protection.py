@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
 from bracketeer.core.bracket import CloseReason
 from bracketeer.core.protection import (
+    DOUBTFUL_STOP_MS,
     Action,
     AskAbout,
     CloseNow,
@@ -66,6 +68,23 @@ def plan(
 def test_does_what_the_table_says_when_the_stop_is_in_a_state(stop: Resting, actions: list[Action]) -> None:
     """One row per state of the stop, the target being live."""
     assert plan(stop) == actions
+
+
+@pytest.mark.parametrize(
+    ("stop", "actions"),
+    [
+        ({"asking": True, "sent_ms": NOW - DOUBTFUL_STOP_MS}, [Place(role=STOP, again=True)]),
+        ({"asking": True, "sent_ms": NOW - DOUBTFUL_STOP_MS + 9}, [Wait(until_ms=NOW + 9)]),
+        (
+            {"ready_ms": NOW + 3000, "sent_ms": NOW - DOUBTFUL_STOP_MS},
+            [Place(role=STOP, again=True), AskAbout(role=STOP)],
+        ),
+        ({"asking": True, "sent_ms": NOW - DOUBTFUL_STOP_MS, "exists": True}, []),
+    ],
+)
+def test_does_not_wait_for_answers_about_a_doubtful_stop(stop: dict[str, Any], actions: list[Action]) -> None:
+    """Questions may take seconds, or be lost: the stop goes out again, unless a refusal said that it is there."""
+    assert plan(Resting(state=LegState.UNRESOLVED, **stop))[1:] == actions
 
 
 def test_places_the_stop_before_the_target_when_both_are_missing() -> None:
