@@ -129,7 +129,8 @@ def _leg(role: Role, leg: Resting, now_ms: int) -> list[Action]:
             if role is Role.STOP_LOSS and not leg.exists and leg.sent_ms is not None:
                 due = leg.sent_ms + DOUBTFUL_STOP_MS
                 if now_ms >= due:  # whether or not a question is under way: each may take seconds, or be lost
-                    return [Place(role=role, again=True)] + ([] if leg.asking else [AskAbout(role=role)])
+                    again: list[Action] = [Place(role=role, again=True)]
+                    return again if leg.asking else [*again, AskAbout(role=role)]
                 if leg.asking:
                     return [Wait(until_ms=due)]
             if leg.ready_ms is not None and now_ms < leg.ready_ms:
