@@ -124,22 +124,27 @@ def _leg(role: Role, leg: Resting, now_ms: int) -> list[Action]:
         case LegState.TRIGGERED:
             return []
         case LegState.UNRESOLVED:
-            # The safe error is to protect twice: a second closePosition order is refused (-4130), and an id that is
-            # open is refused too (-4116). Either proves that one is there (binance-usdm.md §4.6, §5.4).
-            if role is Role.STOP_LOSS and not leg.exists and leg.sent_ms is not None:
-                due = leg.sent_ms + DOUBTFUL_STOP_MS
-                if now_ms >= due:  # whether or not a question is under way: each may take seconds, or be lost
-                    again: list[Action] = [Place(role=role, again=True)]
-                    return again if leg.asking else [*again, AskAbout(role=role)]
-                if leg.asking:
-                    return [Wait(until_ms=due)]
-            if leg.ready_ms is not None and now_ms < leg.ready_ms:
-                return [Wait(until_ms=leg.ready_ms)]
-            if leg.asking:
-                return []
-            ask = AskAbout(role=role)
-            return [ask] if leg.exists else [Place(role=role, again=True), ask]
+            return _doubtful(role, leg, now_ms)
         case LegState.REFUSED | LegState.ABSENT:
             if leg.ready_ms is not None and now_ms < leg.ready_ms:
                 return [Wait(until_ms=leg.ready_ms)]
             return [Place(role=role, again=leg.state is LegState.REFUSED)]
+
+
+def _doubtful(role: Role, leg: Resting, now_ms: int) -> list[Action]:
+    """What to do about an order that may rest or not.
+
+    The safe error is to protect twice: a second closePosition order is refused (-4130), and an id that is open is
+    refused too (-4116). Either proves that one is there (binance-usdm.md §4.6, §5.4).
+    """
+    place = [] if leg.exists else [Place(role=role, again=True)]
+    ask = [] if leg.asking else [AskAbout(role=role)]
+    due = leg.sent_ms + DOUBTFUL_STOP_MS if place and role is Role.STOP_LOSS and leg.sent_ms is not None else None
+    if due is not None and now_ms >= due:
+        return [*place, *ask]  # whatever was asked: each question may take seconds, or be lost
+    gates = [] if leg.ready_ms is None or now_ms >= leg.ready_ms else [leg.ready_ms]
+    if not gates and not leg.asking:
+        return [*place, *ask]
+    if due is not None:
+        gates.append(due)
+    return [Wait(until_ms=min(gates))] if gates else []

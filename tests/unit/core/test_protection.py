@@ -79,6 +79,8 @@ def test_does_what_the_table_says_when_the_stop_is_in_a_state(stop: Resting, act
             {"ready_ms": NOW + 3000, "sent_ms": NOW - DOUBTFUL_STOP_MS},
             [Place(role=STOP, again=True), AskAbout(role=STOP)],
         ),
+        ({"ready_ms": NOW + 3000, "sent_ms": NOW - DOUBTFUL_STOP_MS + 9}, [Wait(until_ms=NOW + 9)]),
+        ({"ready_ms": NOW + 3, "sent_ms": NOW - DOUBTFUL_STOP_MS + 9}, [Wait(until_ms=NOW + 3)]),
         ({"asking": True, "sent_ms": NOW - DOUBTFUL_STOP_MS, "exists": True}, []),
     ],
 )
