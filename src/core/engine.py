@@ -18,6 +18,7 @@ from .arming import tend_armed
 from .bracket import Bracket
 from .claiming import claim
 from .clearing import clear
+from .client_ids import is_ours
 from .closing import close
 from .commands import AnyCommand, Conclude, RenewStream
 from .events import (
@@ -284,11 +285,11 @@ assert set(_HANDLERS) == set(AnyEvent.__args__), "every event has a handler"  # 
 def concerns(state: State, event: AnyEvent) -> bool:
     """Whether an event can matter: other people's orders and positions on symbols we do not work on cannot.
 
-    What does not concern us is neither stepped nor journaled.
+    What does not concern us is neither stepped nor journaled. An order of ours always does: its trades and what they
+    cost belong on record, also when they are told after all is over.
     """
     if isinstance(event, OrderUpdated | AlgoUpdated):
-        known = event.client_order_id in state.orders or event.client_order_id in state.algos
-        return known or bool(state.on_symbol(event.symbol))
+        return is_ours(event.client_order_id) or bool(state.on_symbol(event.symbol))
     if isinstance(event, PositionUpdated):
         return bool(state.on_symbol(event.symbol))
     return True

@@ -11,6 +11,7 @@ from bracketeer.core.audit_writer import JournalWriter
 from bracketeer.core.events import (
     AlgoUpdated,
     LookUpFailed,
+    OrderNotFound,
     OrderUpdated,
     PositionUpdated,
     SymbolSnapshot,
@@ -30,7 +31,7 @@ EXITS = (Role.EXIT, Role.FLATTEN)
 # Once (P1).
 
 
-@mutant("A send that timed out counts as refused and is sent again.", first=29)
+@mutant("A send that timed out counts as refused and is sent again.", first=22)
 def resend_on_timeout(patch: Patches) -> None:
     def make(classify: Any) -> Any:
         def classified(**facts: Any) -> Any:
@@ -58,7 +59,7 @@ def new_client_id_on_retry(patch: Patches) -> None:
 
 
 @mutant(
-    "The first answer that an order does not exist is believed, while its request may still be on its way.", first=29
+    "The first answer that an order does not exist is believed, while its request may still be on its way.", first=86
 )
 def believe_first_2013(patch: Patches) -> None:
     def make(weigh: Any) -> Any:
@@ -73,7 +74,7 @@ def believe_first_2013(patch: Patches) -> None:
     patch.function("core.resolving", "order_not_found", make)
 
 
-@mutant("A signal id is forgotten when its trade is over, so a signal that comes again is followed again.", first=1)
+@mutant("A signal id is forgotten when its trade is over, so a signal that comes again is followed again.", first=6)
 def forget_ended_signals(patch: Patches) -> None:
     def make(receive: Any) -> Any:
         def forgetful(turn: Any, event: Any) -> None:
@@ -86,7 +87,7 @@ def forget_ended_signals(patch: Patches) -> None:
     patch.function("core.intake", "receive", make)
 
 
-@mutant("A new process begins with an empty list of signals that were followed.", first=6)
+@mutant("A new process begins with an empty list of signals that were followed.", first=63)
 def forget_signals_on_restart(patch: Patches) -> None:
     def make(started: Any) -> Any:
         def forgetful(turn: Any, event: Any) -> None:
@@ -98,7 +99,7 @@ def forget_signals_on_restart(patch: Patches) -> None:
     patch.function("core.engine", "_engine_started", make)
 
 
-@mutant("What was in flight when the process died is taken for never sent.", first=62)
+@mutant("What was in flight when the process died is taken for never sent.", first=82)
 def in_flight_never_left(patch: Patches) -> None:
     def make(started: Any) -> Any:
         def hopeful(turn: Any, event: Any) -> None:
@@ -115,23 +116,36 @@ def in_flight_never_left(patch: Patches) -> None:
 # Protected (P2).
 
 
-@mutant("A question that failed is taken for the answer that there is no position and no order.", is_rare=True)
+@mutant(
+    "A question that failed is taken for the answer that there is nothing: no position, no order, no trade.", first=469
+)
 def failed_query_is_flat(patch: Patches) -> None:
-    def make(look: Any) -> Any:
+    def make_symbol(look: Any) -> Any:
         def looked(asker: Any, command: Any) -> Any:
             answer = look(asker, command)
             if not isinstance(answer, LookUpFailed):
                 return answer
-            return SymbolSnapshot(
-                at_ms=answer.at_ms, symbol=command.symbol, requested_at_ms=answer.at_ms, amounts={}, trades=()
-            )
+            facts = {"at_ms": answer.at_ms, "symbol": command.symbol, "requested_at_ms": answer.at_ms}
+            return SymbolSnapshot(**facts, amounts={}, orders=(), trades=())
 
         return looked
 
-    patch.function("execution.binance.lookups", "look_up_symbol", make)
+    def make_order(look: Any) -> Any:
+        def looked(asker: Any, command: Any) -> Any:
+            return [
+                OrderNotFound(at_ms=a.at_ms, client_order_id=a.client_order_id, asked_at_ms=a.at_ms, algo=a.algo)
+                if isinstance(a, LookUpFailed)
+                else a
+                for a in look(asker, command)
+            ]
+
+        return looked
+
+    patch.function("execution.binance.lookups", "look_up_symbol", make_symbol)
+    patch.function("execution.binance.lookups", "look_up_order", make_order)
 
 
-@mutant("The take profit is sent first and the stop loss behind it.", first=0)
+@mutant("The take profit is sent first and the stop loss behind it.", first=2)
 def stop_after_take_profit(patch: Patches) -> None:
     def make(plan: Any) -> Any:
         def planned(*args: Any, **facts: Any) -> Any:
@@ -145,7 +159,7 @@ def stop_after_take_profit(patch: Patches) -> None:
     patch.function("core.protection", "plan_protection", make)
 
 
-@mutant("One stream event in four is dropped on its way to the engine.", first=390)
+@mutant("One stream event in four is dropped on its way to the engine.", first=0)
 def drop_stream_events(patch: Patches) -> None:
     def make(emit: Any) -> Any:
         def dropping(self: Any, event: Any) -> None:
@@ -163,7 +177,7 @@ def no_naked_limit(patch: Patches) -> None:
     patch.function("core.protection", "_deadline", lambda _: lambda *args: None)
 
 
-@mutant("A stop of unknown outcome is taken for live.", first=1)
+@mutant("A stop of unknown outcome is taken for live.", first=12)
 def unresolved_stop_is_live(patch: Patches) -> None:
     def make(resting: Any) -> Any:
         def hopeful(turn: Any, bracket: Any, role: Any) -> Any:
@@ -175,7 +189,7 @@ def unresolved_stop_is_live(patch: Patches) -> None:
     patch.function("core.guarding", "_resting", make)
 
 
-@mutant("A refusal that says that such an order is there (-4116, -4130) is taken for our own live stop.", first=59)
+@mutant("A refusal that says that such an order is there (-4116, -4130) is taken for our own live stop.", first=218)
 def already_there_is_live(patch: Patches) -> None:
     def make(failed: Any) -> Any:
         def hopeful(turn: Any, algo: Any, *, unknown: bool) -> None:
@@ -190,7 +204,7 @@ def already_there_is_live(patch: Patches) -> None:
     patch.function("core.updates", "_algo_failed", make)
 
 
-@mutant("A stop that has FINISHED is taken for filled.", first=59)
+@mutant("A stop that has FINISHED is taken for filled.", first=58)
 def finished_is_filled(patch: Patches) -> None:
     def make(updated: Any) -> Any:
         def hopeful(turn: Any, event: Any) -> None:
@@ -210,7 +224,7 @@ def finished_is_filled(patch: Patches) -> None:
     patch.function("core.updates", "algo_updated", make)
 
 
-@mutant("CLOSE cancels the stop first and then closes.", first=1)
+@mutant("CLOSE cancels the stop first and then closes.", first=0)
 def cancel_stop_before_close(patch: Patches) -> None:
     def make(close: Any) -> Any:
         def closing(turn: Any, bracket: Any) -> Any:
@@ -232,7 +246,7 @@ def round_stop_the_wrong_way(patch: Patches) -> None:
     patch.function("core.instrument", "stop_loss_price", make)
 
 
-@mutant("Nobody asks now and then whether things are as they seem: the stream will tell.", first=138)
+@mutant("Nobody asks now and then whether things are as they seem: the stream will tell.", first=9)
 def never_ask(patch: Patches) -> None:
     patch.function("core.engine", "_watch", lambda _: lambda turn, bracket: bracket)
 
@@ -256,7 +270,7 @@ def forget_sibling_cancel(patch: Patches) -> None:
     patch.function("core.clearing", "_clear_algo", make)
 
 
-@mutant("A cancel that failed is taken for done.", first=57, arm="with_entry")
+@mutant("A cancel that failed is taken for done.", first=146, arm="with_entry")
 def failed_cancel_is_done(patch: Patches) -> None:
     def make(failed: Any) -> Any:
         def hopeful(turn: Any, event: Any) -> None:
@@ -274,7 +288,7 @@ def failed_cancel_is_done(patch: Patches) -> None:
 # True (P4).
 
 
-@mutant("What was asked to be closed is taken for closed when the exchange accepts the order.", first=273)
+@mutant("What was asked to be closed is taken for closed when the exchange accepts the order.", first=11)
 def believe_the_request(patch: Patches) -> None:
     def make(acknowledged: Any) -> Any:
         def hopeful(turn: Any, event: Any) -> None:
@@ -301,7 +315,7 @@ def count_fills_twice(patch: Patches) -> None:
     patch.function("core.order", "apply_order", make)
 
 
-@mutant("Every order on the account is taken for ours, and cleared away where nothing is open.", first=6)
+@mutant("Every order on the account is taken for ours, and cleared away where nothing is open.", first=26)
 def cancel_foreign_orders(patch: Patches) -> None:
     patch.function("core.client_ids", "is_ours", lambda _: lambda client_id: True)
 
@@ -314,7 +328,7 @@ def skip_the_sync(patch: Patches) -> None:
     patch.method(Driver, "_not_durable", lambda _: lambda self, seq: None)
 
 
-@mutant("A sync that failed is taken for done.", first=27)
+@mutant("A sync that failed is taken for done.", first=5)
 def swallow_sync_errors(patch: Patches) -> None:
     def make(sync: Any) -> Any:
         def quiet(self: Any, file: Any, waiting: Any) -> None:
@@ -340,7 +354,7 @@ def keep_the_torn_line(patch: Patches) -> None:
     patch.function("core.audit_recovery", "_cut", make)
 
 
-@mutant("A line that the disk refuses is dropped: trading goes on without it.", first=6)
+@mutant("A line that the disk refuses is dropped: trading goes on without it.", first=16)
 def drop_refused_lines(patch: Patches) -> None:
     def make(fail: Any) -> Any:
         def dropping(self: Any, error: Any) -> None:

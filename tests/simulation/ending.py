@@ -18,6 +18,8 @@ from .judge import OURS, Broken
 if TYPE_CHECKING:
     from .run import Run
 
+REPLAYED_EACH = 4
+"""Taking every decision again costs a tenth of a story, and a defect there shows in many."""
 NONSENSE = ("garbled", "stream_unknown")
 """Faults whose answers and events nobody can read."""
 
@@ -89,9 +91,10 @@ def check_logs(run: Run) -> None:
     report = verify(run.folder)
     if not report.ok:
         raise Broken(f"P5: {report.problems}")
-    again = replay_log(run.folder)
-    if not again.ok:
-        raise Broken(f"P5: decided otherwise: {again.findings}")
+    if run.story.seed % REPLAYED_EACH == 0:
+        again = replay_log(run.folder)
+        if not again.ok:
+            raise Broken(f"P5: decided otherwise: {again.findings}")
     defects = DEFECTS if any(run.faults[name] for name in NONSENSE) else DEFECTS | UNREADABLE
     for path in run.folder.glob("audit*"):
         text = path.read_bytes()

@@ -15,6 +15,7 @@ from bracketeer.simulator.exchange import Exchange
 
 from .disk import Disk
 from .judge_orders import OrderJudge
+from .judge_stream import StreamJudge
 from .wire import Sent
 
 OURS = "bktr-"
@@ -76,6 +77,7 @@ class Judge:
         self.naked_limit_ms = naked_limit_ms
         self.round_trip_ms = round_trip_ms
         self.orders = OrderJudge(exchange, round_trip_ms)
+        self.stream = StreamJudge()
         self.legs: dict[str, Leg] = {}
         self.wanted: dict[tuple[str, Decimal], str] = {}  # what entry signals asked for
         self.executed: Counter[tuple[str, Decimal]] = Counter()
@@ -101,6 +103,7 @@ class Judge:
         return self.legs.setdefault(symbol, Leg())
 
     def _note_line(self, name: str, data: bytes, end: int) -> None:
+        self.stream.line(data)
         if b'"order_intent"' in data or b'"cancel_intent"' in data:
             kind = b"cancel " if b'"cancel_intent"' in data else b""
             client_id = data.split(b'"client_order_id":"', 1)[1].split(b'"', 1)[0]
@@ -196,6 +199,8 @@ class Judge:
             self._judge_algos(account)
         for (symbol, _), position in account.positions.items():
             self._judge_position(symbol, position.amount)
+        if wrong := self.stream.look(self.now_ms, disk_fails=self.disk.had_trouble):
+            raise Broken(wrong)
 
     def _judge_fill(self, fill: Any, order: Any) -> None:
         leg = self.leg(fill.symbol)

@@ -61,17 +61,12 @@ Bug = Callable[[Patches], None]
 
 @dataclass(frozen=True)
 class Mutant:
-    """A bug, what is wrong with it in a sentence, the seed from which a search finds it soon, and how stories arm.
-
-    One that is rare breaks a promise only where two other things go wrong at the same time: the manager asks so often
-    that it makes up for it. No seed is remembered for it.
-    """
+    """A bug, what is wrong with it in a sentence, the seed from which a search finds it soon, and how stories arm."""
 
     name: str
     text: str
     first: int
     arm: str
-    is_rare: bool
     put_in: Bug
 
 
@@ -95,12 +90,12 @@ class Found:
 MUTANTS: dict[str, Mutant] = {}
 
 
-def mutant(text: str, first: int = 0, arm: str = "after_fill", is_rare: bool = False) -> Callable[[Bug], Bug]:
+def mutant(text: str, first: int = 0, arm: str = "after_fill") -> Callable[[Bug], Bug]:
     """Enter a bug into the list."""
 
     def enter(put_in: Bug) -> Bug:
         name = put_in.__name__
-        MUTANTS[name] = Mutant(name, text, first, arm, is_rare, put_in)
+        MUTANTS[name] = Mutant(name, text, first, arm, put_in)
         return put_in
 
     return enter

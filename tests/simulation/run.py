@@ -95,6 +95,7 @@ class Run:
         wire.on_answer = self._on_answer
         wire.on_told = judge.told
         wire.on_unanswered = judge.unanswered
+        wire.on_event = lambda text, is_heard: judge.stream.event(text, judge.now_ms, is_heard)
         wire.after_exchange = judge.look
         wire.before_send = lambda process: self._effect("send", process)
         wire.after_send = lambda process: self._effect("sent", process)

@@ -70,6 +70,8 @@ class Wire:
         self.after_exchange: Callable[[], None] = lambda: None
         # The manager learned something about a symbol, from an event (its type) or a true answer (its path).
         self.on_told: Callable[[str, str], None] = lambda symbol, source: None
+        # An event reached a living process, and whether connection and process are still there.
+        self.on_event: Callable[[str, Callable[[], bool]], None] = lambda text, is_heard: None
         # A question (the symbol it names, its path) will have no true answer, or a late one.
         self.on_unanswered: Callable[[str, str], None] = lambda symbol, path: None
         self.before_send: Callable[[Process], None] = lambda process: None
@@ -293,6 +295,7 @@ class VirtualConnection:
         if self._is_open and not self._process.is_dead:
             self._wire.events += 1
             self._inbox.append(text)
+            self._wire.on_event(text, lambda: self._is_open and not self._process.is_dead)
             if '"s":"' in text:
                 event = text.split('"e":"', 1)[1].split('"', 1)[0]
                 self._wire.on_told(text.split('"s":"', 1)[1].split('"', 1)[0], event)

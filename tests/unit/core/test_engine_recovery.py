@@ -285,11 +285,11 @@ def test_concerns_only_what_we_work_on() -> None:
     """Others' symbols are neither stepped nor journaled."""
     story = Story()
 
-    def order(symbol: str) -> OrderUpdated:
+    def order(symbol: str, client_id: str = "x") -> OrderUpdated:
         return OrderUpdated(
             at_ms=T0,
             symbol=symbol,
-            client_order_id="x",
+            client_order_id=client_id,
             exchange_order_id=1,
             side=Side.BUY,
             status=OrderStatus.NEW,
@@ -303,6 +303,26 @@ def test_concerns_only_what_we_work_on() -> None:
     assert [concerns(story.state, e) for e in (order(SYMBOL), position, TimerFired(at_ms=T0))] == [False, False, True]
     story.signal()
     assert [concerns(story.state, e) for e in (order(SYMBOL), order("ETHUSDT"), position)] == [True, False, True]
+
+
+def test_concerns_an_order_of_ours_when_its_trade_is_over() -> None:
+    """What its last fill was and what it cost is on record, however late it is told."""
+    late = OrderUpdated(
+        at_ms=T0,
+        symbol=SYMBOL,
+        client_order_id=client_order_id("A", Role.EXIT, 0),
+        exchange_order_id=1,
+        side=Side.SELL,
+        status=OrderStatus.FILLED,
+        quantity=Decimal(1),
+        executed_quantity=Decimal(1),
+        exchange_time_ms=T0,
+        source="stream",
+    )
+    story = Story()
+    assert concerns(story.state, late)
+    before = story.state.encode()
+    assert replay(story.state, [late]).encode() == before
 
 
 def test_ignores_the_other_position_sides_when_a_trade_is_theirs() -> None:
