@@ -10,6 +10,7 @@ from bracketeer.core.audit_logger import read_since_checkpoint, verify
 from bracketeer.core.audit_replay import replay_log
 from bracketeer.core.journal import rebuild
 from bracketeer.core.position import expected_amount, open_quantity
+from bracketeer.core.state import State
 from bracketeer.simulator.orders import AlgoOrder
 from tests.support.defects import DEFECTS, UNREADABLE
 
@@ -80,9 +81,13 @@ def check(run: Run) -> None:
             says_no = answer.status is ReportStatus.REJECTED or denied
             if says_no and signal.quantity and (signal.symbol, Decimal(str(signal.quantity))) in executed:
                 raise Broken(f"P8: untrue: {answer}")
-    life = run.life
-    assert life is not None
-    if life.state.encode() != rebuild(read_since_checkpoint(run.folder)).encode():
+    assert run.life is not None
+    check_state(run, run.life.state)
+
+
+def check_state(run: Run, state: State) -> None:
+    """P5: the log leads to the state that a manager ended with, to the byte."""
+    if state.encode() != rebuild(read_since_checkpoint(run.folder)).encode():
         raise Broken("P5: the log does not rebuild the state")
 
 

@@ -399,10 +399,13 @@ class Run:
         if life is None or life.process.is_dead or not life.is_started:
             return
         self.figures["restarts"] += 1
+        state = life.state
         life.close()
         self.run_until(lambda: life.is_closed or life.process.is_dead, 12_000_000, "the manager closes")
         if not life.process.is_dead:
             life.kill()
+            if not self.disk.had_trouble:
+                ending.check_state(self, state)
             self.start()
 
     def _do_disk(self, how: str, lasts_ms: int) -> None:
