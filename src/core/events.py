@@ -215,10 +215,11 @@ class TradeRow(msgspec.Struct, frozen=True, kw_only=True):
 
 class SymbolSnapshot(Event, frozen=True, kw_only=True, tag="symbol_snapshot"):
     """What the exchange said of one symbol when asked. `requested_at_ms` is the instant before the first question:
-    what changed after it may be missing."""
+    what changed after it may be missing. A partial one is the position alone: the rest is still being asked for."""
 
     symbol: str
     requested_at_ms: int
+    is_partial: bool = False
     amounts: dict[PositionSide, Decimal]  # signed; empty = flat, from a successful answer
     entry_prices: dict[PositionSide, Decimal] = msgspec.field(default_factory=dict)
     orders: tuple[OpenOrder, ...] | None = ()  # None: they could not be had, the position could

@@ -6,7 +6,7 @@ safe error is to protect (design: outcomes): a closePosition stop can only reduc
 be somebody else's, the stop goes when the entry is proven absent.
 
 Nothing is *closed* on a presumption, but for one case: what has to go (a CLOSE signal, a price that is through the stop
-already) and is exactly the entry's quantity.
+already) and is exactly the entry's quantity. What has to go and is more or less is guarded until proof is there.
 """
 
 from __future__ import annotations
@@ -46,17 +46,14 @@ def presume(turn: Turn, bracket: Bracket) -> Bracket:
     amount = view.amount * bracket.entry_side.sign
     if amount <= 0:
         return bracket
-    if (
-        bracket.closing is None
-        and bracket.stop_loss is not None
-        and not is_covered(turn.state, bracket, Role.STOP_LOSS)
-    ):
+    goes = bracket.closing is not None and amount == bracket.quantity
+    if not goes and bracket.stop_loss is not None and not is_covered(turn.state, bracket, Role.STOP_LOSS):
         known = standing_leg(turn.state, bracket, Role.STOP_LOSS)
         bracket = guard_presumed(turn, bracket, amount)
         if known is None and standing_leg(turn.state, bracket, Role.STOP_LOSS) is not None:
             text = "the entry's fate is not known, but a position in its direction stands: its stop goes out"
             turn.announce("presumed", text, bracket, amount=str(view.amount))
-    return close(turn, bracket, presumed=amount) if bracket.closing and amount == bracket.quantity else bracket
+    return close(turn, bracket, presumed=amount) if goes else bracket
 
 
 def _look(turn: Turn, bracket: Bracket, asked: int, *, first: bool) -> Bracket:

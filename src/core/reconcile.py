@@ -25,6 +25,8 @@ from .values import ZERO, AlgoStatus, OrderStatus, PositionSide
 def reconcile(turn: Turn, snapshot: SymbolSnapshot) -> None:
     """Apply one snapshot of a symbol."""
     _keep_positions(turn, snapshot)
+    if snapshot.is_partial:
+        return
     brackets = turn.state.on_symbol(snapshot.symbol)
     if snapshot.orders is None:
         for bracket in brackets:

@@ -26,7 +26,7 @@ from ..core.commands import (
 )
 from ..core.engine import concerns, step
 from ..core.errors import AuditError, BracketeerError
-from ..core.events import AnyEvent, CancelFailed, EntryWithheld, LookUpFailed, SubmitFailed, TimerFired
+from ..core.events import AnyEvent, CancelFailed, EntryWithheld, LookUpFailed, SubmitFailed, SymbolSnapshot, TimerFired
 from ..core.intent import OrderIntent
 from ..core.journal import JournalLine, command_line, event_line
 from ..core.outcome import Failure, OutcomeKind
@@ -287,11 +287,14 @@ class Driver:
                 case LookUpOrder():
                     return list(self._gateway.look_up_order(command))
                 case LookUpSymbol():
-                    return [self._gateway.look_up_symbol(command)]
+                    return [self._gateway.look_up_symbol(command, self._hear_early)]
         except Exception as defect:  # noqa: BLE001 - the reply must not be lost, whatever it was
             self.problem(defect)
             failure = Failure(kind=OutcomeKind.UNKNOWN, text=f"{BUG}: {type(defect).__name__}")
             return [self._failed(command, failure)]
+
+    def _hear_early(self, snapshot: SymbolSnapshot) -> None:
+        self.handle(snapshot, inline=False)  # this thread has more to ask
 
     def _failed(self, command: Asking, failure: Failure) -> AnyEvent:
         at_ms = self._gateway.exchange_now_ms()

@@ -82,9 +82,12 @@ class Gateway(Protocol):
         triggered, the ordinary order it became is asked for too and its update comes first."""
         ...
 
-    def look_up_symbol(self, command: LookUpSymbol) -> SymbolSnapshot | LookUpFailed:
+    def look_up_symbol(
+        self, command: LookUpSymbol, early: Callable[[SymbolSnapshot], None] | None = None
+    ) -> SymbolSnapshot | LookUpFailed:
         """Take one snapshot. What could not be had is None in it, never empty: a failed query is not
-        zero. Without the position it is a failure."""
+        zero. Without the position it is a failure. Where trades are asked for, `early` gets the position alone before
+        the questions that may take long."""
         ...
 
     def resting_algo_ids(self, symbol: str) -> set[str]:

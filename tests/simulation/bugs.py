@@ -121,8 +121,8 @@ def in_flight_never_left(patch: Patches) -> None:
 )
 def failed_query_is_flat(patch: Patches) -> None:
     def make_symbol(look: Any) -> Any:
-        def looked(asker: Any, command: Any) -> Any:
-            answer = look(asker, command)
+        def looked(asker: Any, command: Any, early: Any = None) -> Any:
+            answer = look(asker, command, early)
             if not isinstance(answer, LookUpFailed):
                 return answer
             facts = {"at_ms": answer.at_ms, "symbol": command.symbol, "requested_at_ms": answer.at_ms}

@@ -324,6 +324,8 @@ class Story(StoryLog):
         resting: Iterable[str] = (),
         trades: tuple[TradeRow, ...] | None = None,
         requested_at_ms: int | None = None,
+        *,
+        is_partial: bool = False,
     ) -> list[AnyCommand]:
         """The exchange's picture of the symbol; `resting` are client ids of conditional orders."""
         rows = tuple(
@@ -345,7 +347,8 @@ class Story(StoryLog):
                 symbol=SYMBOL,
                 requested_at_ms=self.now if requested_at_ms is None else requested_at_ms,
                 amounts={PositionSide.BOTH: Decimal(amount)} if Decimal(amount) else {},
-                orders=rows,
+                is_partial=is_partial,
+                orders=None if is_partial else rows,
                 trades=trades,
             )
         )

@@ -103,9 +103,11 @@ class BinanceGateway:
         """Ask about one order; for a triggered conditional one, the ordinary order it became comes first."""
         return lookups.look_up_order(self._look_up, command)
 
-    def look_up_symbol(self, command: LookUpSymbol) -> SymbolSnapshot | LookUpFailed:
-        """Take one snapshot; what could not be had is None in it."""
-        return lookups.look_up_symbol(self._look_up, command)
+    def look_up_symbol(
+        self, command: LookUpSymbol, early: Callable[[SymbolSnapshot], None] | None = None
+    ) -> SymbolSnapshot | LookUpFailed:
+        """Take one snapshot; what could not be had is None in it. `early` gets the position first."""
+        return lookups.look_up_symbol(self._look_up, command, early)
 
     # The account: answers, or an `ExchangeError`.
 

@@ -5,13 +5,15 @@ A question that failed says nothing about what was asked: it becomes `LookUpFail
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
-from decimal import Decimal
 from typing import Any
+
+from msgspec.structs import replace
 
 from ...core.commands import LookUpOrder, LookUpSymbol
 from ...core.events import AlgoUpdated, LookUpFailed, OpenOrder, OrderNotFound, OrderUpdated, SymbolSnapshot
-from ...core.values import ZERO, AlgoStatus, PositionSide
+from ...core.values import ZERO, AlgoStatus
 from ..errors import AuthenticationFailed, ExchangeError, ExchangeRefused, RateLimited
 from .asking import Asker
 from .orders import NO_SUCH_ORDER
@@ -59,11 +61,14 @@ def look_up_order(asker: Asker, command: LookUpOrder) -> list[Answer]:
     ]
 
 
-def look_up_symbol(asker: Asker, command: LookUpSymbol) -> SymbolSnapshot | LookUpFailed:
+def look_up_symbol(
+    asker: Asker, command: LookUpSymbol, early: Callable[[SymbolSnapshot], None] | None = None
+) -> SymbolSnapshot | LookUpFailed:
     """Take one snapshot: position, both stores of open orders and, where asked for, the trades.
 
-    A failed part is left out, and it is told apart from an empty one: a position that may be bare must not wait for
-    what else there is to know. Without the position there is no snapshot.
+    A failed part is left out, and it is told apart from an empty one. Without the position there is no snapshot. Trades
+    are asked for where an order is in doubt, and that may take long: a position that may be bare does not wait for
+    them, `early` hears of it at once.
     """
     client, symbol = asker.client, command.symbol
     requested_at_ms = client.clock.now_ms()
@@ -71,23 +76,26 @@ def look_up_symbol(asker: Asker, command: LookUpSymbol) -> SymbolSnapshot | Look
         positions = asker.ask(client.get_position_risk, read_positions, symbol=symbol)
     except ExchangeError as error:
         return LookUpFailed(at_ms=client.clock.now_ms(), failure=error.failure, symbol=symbol)
-    orders = None if command.position_only else _resting(asker, symbol)
+    held = [row for row in positions if row.symbol == symbol and row.position_amt != ZERO]
+    position = SymbolSnapshot(
+        at_ms=client.clock.now_ms(),
+        symbol=symbol,
+        requested_at_ms=requested_at_ms,
+        amounts={row.position_side: row.position_amt for row in held},
+        entry_prices={row.position_side: row.entry_price for row in held},
+        orders=None,
+    )
+    if command.position_only:
+        return position
+    if early is not None and command.trades_since_ms is not None:
+        early(replace(position, is_partial=True))
+    orders = _resting(asker, symbol)
     trades = None
     if orders is not None and command.trades_since_ms is not None:
         with suppress(ExchangeError):  # on record as an api_error; whoever wanted them asks again
             rows = trades_since(asker, symbol, command.trades_since_ms, now_ms=requested_at_ms)
             trades = with_client_ids(asker, symbol, rows, frozenset(command.known_orders))
-    held = [row for row in positions if row.symbol == symbol and row.position_amt != ZERO]
-    amounts: dict[PositionSide, Decimal] = {row.position_side: row.position_amt for row in held}
-    return SymbolSnapshot(
-        at_ms=client.clock.now_ms(),
-        symbol=symbol,
-        requested_at_ms=requested_at_ms,
-        amounts=amounts,
-        entry_prices={row.position_side: row.entry_price for row in held},
-        orders=orders,
-        trades=trades,
-    )
+    return replace(position, at_ms=client.clock.now_ms(), orders=orders, trades=trades)
 
 
 def _resting(asker: Asker, symbol: str) -> tuple[OpenOrder, ...] | None:

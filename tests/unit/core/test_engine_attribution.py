@@ -90,6 +90,24 @@ def test_looks_at_the_trades_while_a_lost_entry_is_not_found() -> None:
     assert E0 not in story.order_lookups[asked:]
 
 
+def test_guards_a_lost_entry_whose_position_shows_before_its_trades_are_known() -> None:
+    """A partial snapshot is the position alone: the stop does not wait for the rest, and the question stays open."""
+    story = lost_entry()
+    assert submits(story.snapshot("1", is_partial=True)) == [S0]
+    assert story.bracket.asking
+    assert story.snapshot("1") is not None
+    assert not story.bracket.asking
+
+
+@pytest.mark.parametrize(("amount", "sent"), [("0.6", [S0]), ("1.4", [S0]), ("1", [X0])])
+def test_guards_a_lost_entry_that_is_to_go_and_is_not_the_whole_position(amount: str, sent: list[str]) -> None:
+    """CLOSE came, and somebody traded beside it: what is exactly the entry's is closed, all else needs proof first, and
+    is not bare meanwhile."""
+    story = lost_entry()
+    story.close()
+    assert submits(story.snapshot(amount)) == sent
+
+
 def test_asks_for_the_end_of_a_lost_entry_when_a_trade_shows_a_part_of_it() -> None:
     """A trade under our client id proves that it arrived; from then on "no such order" only means that the answer
     lags."""

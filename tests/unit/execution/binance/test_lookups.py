@@ -336,6 +336,20 @@ def test_a_snapshot_does_not_wait_for_trades_that_cannot_be_had(answer: Any) -> 
     assert snapshot.trades is None
 
 
+@pytest.mark.parametrize(("since_ms", "told"), [(NOW_MS - 1, [True]), (None, [])])
+def test_the_position_is_told_before_the_questions_about_trades(since_ms: int | None, told: list[bool]) -> None:
+    """They may take seconds, and the position may be bare."""
+    desk = Desk({POSITIONS: [[POSITION]], OPEN: [[]], OPEN_ALGO: [[]], TRADES: [[]]})
+    heard: list[tuple[SymbolSnapshot, int]] = []
+    command = LookUpSymbol(symbol="BTCUSDT", why="test", trades_since_ms=since_ms)
+    whole = desk.gateway.look_up_symbol(command, lambda part: heard.append((part, len(desk.exchange.sent))))
+    assert [part.is_partial for part, _ in heard] == told
+    assert isinstance(whole, SymbolSnapshot)
+    assert not whole.is_partial
+    for part, asked in heard:
+        assert (part.amounts, part.orders, part.trades, asked) == (whole.amounts, None, None, 1)
+
+
 def trade(trade_id: int) -> dict[str, Any]:
     """One row of userTrades."""
     return {
