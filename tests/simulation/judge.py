@@ -7,6 +7,7 @@ quantity of its own), is read from the orders themselves.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 from urllib.parse import parse_qs
@@ -30,10 +31,14 @@ ORPHAN_MS = 12_000
 """How long an order of ours may outlive its position: unclear answers are asked about every 5 s."""
 
 
-_TELL_OF_FILLS = {"ORDER_TRADE_UPDATE", "/fapi/v1/order"}  # a row of userTrades does not say whose order it was
-_SHOW_POSITIONS = {"ACCOUNT_UPDATE", "/fapi/v3/positionRisk"}
-_TELL_OF_STOPS = {"ALGO_UPDATE", "/fapi/v1/algoOrder"}
-_LISTS_STOPS = "/fapi/v1/openAlgoOrders"  # one read may lag; two more are the manager's questions
+_TELL_OF_FILLS = {
+    "ORDER_TRADE_UPDATE",
+    "POST /fapi/v1/order",
+    "GET /fapi/v1/order",
+}  # a row of userTrades does not say whose order it was
+_SHOW_POSITIONS = {"ACCOUNT_UPDATE", "GET /fapi/v3/positionRisk"}
+_TELL_OF_STOPS = {"ALGO_UPDATE", "GET /fapi/v1/algoOrder"}
+_LISTS_STOPS = "GET /fapi/v1/openAlgoOrders"  # one read may lag; two more are the manager's questions
 _ASK_ABOUT_STOPS = {"/fapi/v1/algoOrder", "/fapi/v1/openAlgoOrders", "/fapi/v1/allAlgoOrders"}
 UNANSWERED_MS = 1_000
 """What a question costs that is not answered: the manager's patience."""
@@ -62,7 +67,7 @@ class Leg:
         self.seen_ms: int | None = None  # since when it could see a position that may be its own
         self.reads = 0  # of the list in which a stop that went is missing
         self.unanswered = 0  # questions about stops since one went
-        self.told_ms = 0  # when the manager last heard of stops; the exchange's own clock
+        self.told_ms = 0  # when that was said which the manager last heard of stops; the exchange's own clock
         self.guarding_ms = -(10**15)  # when a stop was last asked for
         self.changed_ms = 0  # the last fill
         self.is_mixed = False  # somebody else traded on it
@@ -71,7 +76,10 @@ class Leg:
 class Judge:
     """Watches one run."""
 
-    def __init__(self, exchange: Exchange, disk: Disk, naked_limit_ms: int, round_trip_ms: int) -> None:
+    def __init__(
+        self, exchange: Exchange, disk: Disk, naked_limit_ms: int, round_trip_ms: int, now_us: Callable[[], int]
+    ) -> None:
+        self._now_us = now_us
         self.exchange = exchange
         self.disk = disk
         self.naked_limit_ms = naked_limit_ms
@@ -166,13 +174,14 @@ class Judge:
         if answer.status in (418, 429) and not self.expects_limits:
             raise Broken(f"P6: {sent.method} {sent.path} was answered {answer.status}: {answer.body[:200]!r}")
 
-    def told(self, symbol: str, source: str) -> None:
+    def told(self, symbol: str, source: str, said_us: int) -> None:
         """An answer or event about a symbol reached the manager: does it tell of the gap?"""
         leg = self.leg(symbol)
+        age_ms = self._now_us() // 1000 - said_us // 1000
         tells = _TELL_OF_FILLS if leg.is_filled else _TELL_OF_STOPS
         if source in _TELL_OF_STOPS or source == _LISTS_STOPS:
-            leg.told_ms = self.exchange.clock.now_ms()
-        if leg.naked_ms is None:
+            leg.told_ms = self.exchange.clock.now_ms() - age_ms
+        if leg.naked_ms is None or self.now_ms - age_ms < leg.naked_ms:
             return
         leg.reads += not leg.is_filled and source == _LISTS_STOPS
         if leg.known_ms is None and (source in tells or leg.reads > 2):

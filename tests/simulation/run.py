@@ -68,7 +68,8 @@ class Run:
         self.disk = Disk(folder, random.Random(f"{story.seed}/disk"))
         self.policy = Policy(**({"arm": ArmingMode(story.arm)} | story.policy))
         round_trip_ms = 2 * (story.way_us + story.jitter_us) // 1000 + 2
-        self.judge = Judge(self.exchange, self.disk, self.policy.naked_limit_ms, round_trip_ms)
+        limit_ms = self.policy.naked_limit_ms
+        self.judge = Judge(self.exchange, self.disk, limit_ms, round_trip_ms, lambda: self.scheduler.now_us)
         self.figures: Counter[str] = Counter()
         self.faults: Counter[str] = Counter()
         self.notices: list[Any] = []

@@ -68,8 +68,9 @@ class Wire:
         self.on_request: Callable[[Sent], None] = lambda sent: None  # as it leaves
         self.on_answer: Callable[[Sent], None] = lambda sent: None  # as the exchange answered
         self.after_exchange: Callable[[], None] = lambda: None
-        # The manager learned something about a symbol, from an event (its type) or a true answer (its path).
-        self.on_told: Callable[[str, str], None] = lambda symbol, source: None
+        # The manager learned something about a symbol, from an event (its type) or a true answer (method and path), and
+        # when the exchange said it.
+        self.on_told: Callable[[str, str, int], None] = lambda symbol, source, said_us: None
         # An event reached a living process, and whether connection and process are still there.
         self.on_event: Callable[[str, Callable[[], bool]], None] = lambda text, is_heard: None
         # A question (the symbol it names, its path) will have no true answer, or a late one.
@@ -166,12 +167,13 @@ class VirtualAdapter(BaseAdapter):
                 value = None
             is_true = value is not None and "fault" not in wire.exchange.requests.latest
             tells = is_true and answer.status == 200
+            said_us = scheduler.now_us
             if not is_true:
                 wire.on_unanswered(symbol, sent.path)
 
             def come_back() -> None:
                 if tells and symbol and not self._process.is_dead:
-                    wire.on_told(symbol, sent.path)
+                    wire.on_told(symbol, f"{sent.method} {sent.path}", said_us)
                 reply.put(value)
 
             scheduler.call_in(wire.way_us() + answer.delay_ms * 1000, come_back)
@@ -289,16 +291,17 @@ class VirtualConnection:
         scheduler = self._wire.scheduler
         # A socket keeps the order of its messages.
         self._last_us = max(self._last_us, scheduler.now_us + self._wire.way_us())
-        scheduler.call_at(self._last_us, lambda: self._take(text))
+        said_us = scheduler.now_us
+        scheduler.call_at(self._last_us, lambda: self._take(text, said_us))
 
-    def _take(self, text: str) -> None:
+    def _take(self, text: str, said_us: int) -> None:
         if self._is_open and not self._process.is_dead:
             self._wire.events += 1
             self._inbox.append(text)
             self._wire.on_event(text, lambda: self._is_open and not self._process.is_dead)
             if '"s":"' in text:
                 event = text.split('"e":"', 1)[1].split('"', 1)[0]
-                self._wire.on_told(text.split('"s":"', 1)[1].split('"', 1)[0], event)
+                self._wire.on_told(text.split('"s":"', 1)[1].split('"', 1)[0], event, said_us)
             self._wake()
 
     def _end(self) -> None:
