@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from decimal import Decimal
 from typing import Any
 
 from msgspec.structs import replace
@@ -10,16 +11,14 @@ from msgspec.structs import replace
 from bracketeer.core.audit_writer import JournalWriter
 from bracketeer.core.events import (
     AlgoUpdated,
-    LookUpFailed,
-    OrderNotFound,
     OrderUpdated,
     PositionUpdated,
-    SymbolSnapshot,
 )
 from bracketeer.core.order import Order
 from bracketeer.core.outcome import OutcomeKind
 from bracketeer.core.position import open_quantity
 from bracketeer.core.protection import LegState, Place
+from bracketeer.core.state import PositionView, position_key
 from bracketeer.core.values import AlgoStatus, OrderStatus, Role
 from bracketeer.execution.binance.user_stream import BinanceUserStream
 from bracketeer.execution.driver import Driver
@@ -117,32 +116,20 @@ def in_flight_never_left(patch: Patches) -> None:
 
 
 @mutant(
-    "A question that failed is taken for the answer that there is nothing: no position, no order, no trade.", first=469
+    "A question about a position that failed is taken for the answer that it is gone: somebody closed it.", first=25
 )
 def failed_query_is_flat(patch: Patches) -> None:
-    def make_symbol(look: Any) -> Any:
-        def looked(asker: Any, command: Any, early: Any = None) -> Any:
-            answer = look(asker, command, early)
-            if not isinstance(answer, LookUpFailed):
-                return answer
-            facts = {"at_ms": answer.at_ms, "symbol": command.symbol, "requested_at_ms": answer.at_ms}
-            return SymbolSnapshot(**facts, amounts={}, orders=(), trades=())
+    def make(failed: Any) -> Any:
+        def believing(turn: Any, event: Any) -> None:
+            failed(turn, event)
+            for bracket in turn.state.on_symbol(event.symbol) if not event.client_order_id else ():
+                key = position_key(bracket.symbol, bracket.position_side)
+                turn.state.positions[key] = PositionView(amount=Decimal(0), known_at_ms=event.at_ms)
+                turn.update(bracket, external_net=bracket.external_net - open_quantity(turn.state, bracket))
 
-        return looked
+        return believing
 
-    def make_order(look: Any) -> Any:
-        def looked(asker: Any, command: Any) -> Any:
-            return [
-                OrderNotFound(at_ms=a.at_ms, client_order_id=a.client_order_id, asked_at_ms=a.at_ms, algo=a.algo)
-                if isinstance(a, LookUpFailed)
-                else a
-                for a in look(asker, command)
-            ]
-
-        return looked
-
-    patch.function("execution.binance.lookups", "look_up_symbol", make_symbol)
-    patch.function("execution.binance.lookups", "look_up_order", make_order)
+    patch.function("core.engine", "_look_up_failed", make)
 
 
 @mutant("The take profit is sent first and the stop loss behind it.", first=2)
