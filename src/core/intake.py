@@ -12,12 +12,13 @@ from .events import SignalReceived
 from .form import expires_at_ms
 from .guarding import start_closing
 from .plan import plan_bracket
+from .reconcile import keep_position
 from .report import ExecutionReport, Reason, ReportStatus
 from .reporting import build_report, refuse
 from .signal import Signal, SignalType
 from .state import SignalRecord
 from .turn import Turn
-from .values import Side
+from .values import PositionSide, Side
 
 
 def receive(turn: Turn, event: SignalReceived) -> None:
@@ -26,7 +27,10 @@ def receive(turn: Turn, event: SignalReceived) -> None:
     Only signals that caused something are remembered by id: one that was denied may come again with the same id, and is
     decided anew.
     """
-    signal = event.signal
+    signal, context = event.signal, event.context
+    if context.position_amount is not None and context.asked_at_ms is not None and turn.state.on_symbol(signal.symbol):
+        # What was asked for this signal is news for the trade at work: it may be the first word of its position.
+        keep_position(turn, signal.symbol, PositionSide.BOTH, context.position_amount, context.asked_at_ms)
     if signal.signal_id in turn.state.signals:
         _duplicate(turn, signal)
         return

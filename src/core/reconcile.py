@@ -49,16 +49,20 @@ def reconcile(turn: Turn, snapshot: SymbolSnapshot) -> None:
 
 def _keep_positions(turn: Turn, snapshot: SymbolSnapshot) -> None:
     for side in PositionSide:
-        key = position_key(snapshot.symbol, side)
-        known = turn.state.positions.get(key)
-        # What bears a time that is still to come was dated by a clock that has been set since: it is not newer.
-        if known is not None and snapshot.requested_at_ms < known.known_at_ms <= turn.now_ms:
-            continue  # the stream told something newer
         amount = snapshot.amounts.get(side, ZERO)
-        if amount == 0 and known is None and side is not PositionSide.BOTH:
-            continue
+        known = turn.state.positions.get(position_key(snapshot.symbol, side))
+        if amount != 0 or known is not None or side is PositionSide.BOTH:
+            keep_position(turn, snapshot.symbol, side, amount, snapshot.requested_at_ms)
+
+
+def keep_position(turn: Turn, symbol: str, side: PositionSide, amount: Decimal, asked_at_ms: int) -> None:
+    """What the exchange answered of a position, unless something newer is known."""
+    key = position_key(symbol, side)
+    known = turn.state.positions.get(key)
+    # What bears a time that is still to come was dated by a clock that has been set since: it is not newer.
+    if known is None or not asked_at_ms < known.known_at_ms <= turn.now_ms:
         turn.state.positions[key] = PositionView(
-            amount=amount, known_at_ms=snapshot.requested_at_ms, heard_ms=0 if known is None else known.heard_ms
+            amount=amount, known_at_ms=asked_at_ms, heard_ms=0 if known is None else known.heard_ms
         )
 
 

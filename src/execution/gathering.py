@@ -64,8 +64,7 @@ class Gatherer:
             problem = gate()
             if problem is not None:
                 raise problem
-        asked_at_ms = self._gateway.exchange_now_ms()
-        amount = self._start(lambda: self._amount(signal.symbol))
+        position = self._start(lambda: self._amount(signal.symbol))
         working_type = signal.working_type or self._policy.working_type
         instrument = _asked(lambda: self._look_up_rules(signal.symbol), DenialCode.RULES_UNAVAILABLE)
         if instrument is None:
@@ -78,12 +77,14 @@ class Gatherer:
             lambda: self._gateway.reference_price(signal.symbol, working_type),
             DenialCode.EXCHANGE_UNREACHABLE,
         )
+        asked_at_ms, amount = position()
         return SignalContext(
-            instrument=instrument, reference_price=price, position_amount=amount(), asked_at_ms=asked_at_ms
+            instrument=instrument, reference_price=price, position_amount=amount, asked_at_ms=asked_at_ms
         )
 
     def _close(self, signal: Signal) -> SignalContext:
-        return SignalContext(position_amount=self._amount(signal.symbol))
+        asked_at_ms, amount = self._amount(signal.symbol)
+        return SignalContext(position_amount=amount, asked_at_ms=asked_at_ms)
 
     def _look_up_rules(self, symbol: str) -> Instrument | None:
         """The rules of a symbol; one that is not in the cache may have been listed since."""
@@ -92,13 +93,12 @@ class Gatherer:
             found = self._rules.rules(symbol)
         return found
 
-    def _amount(self, symbol: str) -> Decimal:
-        amounts = _asked(lambda: self._gateway.position_amounts(symbol), DenialCode.EXCHANGE_UNREACHABLE)
-        return sum((amount for (name, _), amount in amounts.items() if name == symbol), Decimal(0))
+    def _amount(self, symbol: str) -> tuple[int, Decimal]:
+        return _asked(lambda: self._gateway.dated_amount(symbol), DenialCode.EXCHANGE_UNREACHABLE)
 
-    def _start(self, question: Callable[[], Decimal]) -> Callable[[], Decimal]:
+    def _start(self, question: Callable[[], _T]) -> Callable[[], _T]:
         """Ask on a worker; the result is fetched by calling what comes back."""
-        future: Future[Decimal] = Future()
+        future: Future[_T] = Future()
 
         def work() -> None:
             try:
@@ -109,7 +109,7 @@ class Gatherer:
         if not self._runtime.spawn(work):
             raise Problem(DenialCode.EXCHANGE_UNREACHABLE, "the manager is being closed")
 
-        def answer() -> Decimal:
+        def answer() -> _T:
             try:
                 return future.result(PATIENCE_S)
             except TimeoutError:

@@ -103,6 +103,10 @@ class Gateway(Protocol):
         """Signed position amounts that are not zero."""
         ...
 
+    def dated_amount(self, symbol: str) -> tuple[int, Decimal]:
+        """The signed position of a symbol; before it the instant (exchange clock) before it was asked for."""
+        ...
+
     def held_positions(self) -> list[HeldPosition]:
         """All positions of the account."""
         ...

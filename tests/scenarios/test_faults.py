@@ -286,10 +286,10 @@ def test_trade_by_hand_between_the_question_and_the_signal(at: Desk) -> None:
     gatherer = at.manager._running().gatherer
     ask = gatherer._amount
 
-    def ask_then_trade(symbol: str) -> Decimal:
-        amount = ask(symbol)
+    def ask_then_trade(symbol: str) -> tuple[int, Decimal]:
+        answer = ask(symbol)
         at.simulator.trade_by_hand(BTC, "SELL", "0.004")
-        return amount
+        return answer
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(gatherer, "_amount", ask_then_trade)

@@ -45,6 +45,12 @@ def position_amounts(asker: Asker, symbol: str | None) -> dict[tuple[str, Positi
     return {(row.symbol, row.position_side): row.position_amt for row in rows if row.position_amt != ZERO}
 
 
+def dated_amount(asker: Asker, symbol: str) -> tuple[int, Decimal]:
+    """The signed position of a symbol, both sides of a hedge together, and the instant before it was asked for."""
+    asked_at_ms, rows = asker.ask_dated(asker.client.get_position_risk, read_positions, symbol=symbol)
+    return asked_at_ms, sum((row.position_amt for row in rows if row.symbol == symbol), ZERO)
+
+
 def resting_algo_ids(asker: Asker, symbol: str) -> set[str]:
     """Client ids of the conditional orders that rest on a symbol (weight 1, binance-usdm.md §7.1)."""
     rows = asker.ask(asker.client.get_open_algo_orders, read_algo_orders, symbol=symbol)

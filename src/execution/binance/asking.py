@@ -38,10 +38,22 @@ class Asker:
         Raises:
             ExchangeError: there is none, patience included.
         """
+        return self.ask_dated(call, translate, **parameters)[1]
 
-        def once() -> Meaning:
+    def ask_dated(
+        self, call: Callable[..., Reply], translate: Callable[[Any], Meaning], **parameters: object
+    ) -> tuple[int, Meaning]:
+        """The same, with the instant (exchange clock) before the question that was answered: an earlier one may have
+        been lost, and what changed between the two is in the answer.
+
+        Raises:
+            ExchangeError: there is none, patience included.
+        """
+
+        def once() -> tuple[int, Meaning]:
             try:
-                return call(**parameters).read(translate)
+                reply = call(**parameters)
+                return reply.sent_at_ms, reply.read(translate)
             except ClockSkewed:
                 self.client.clock.synchronise()  # then the next attempt carries a better timestamp
                 raise

@@ -119,6 +119,10 @@ class BinanceGateway:
         """Signed position amounts that are not zero."""
         return account.position_amounts(self._look_up, symbol)
 
+    def dated_amount(self, symbol: str) -> tuple[int, Decimal]:
+        """The signed position of a symbol, and the instant before it was asked for."""
+        return account.dated_amount(self._look_up, symbol)
+
     def resting_algo_ids(self, symbol: str) -> set[str]:
         """Client ids of the conditional orders that rest on a symbol."""
         return account.resting_algo_ids(self._once, symbol)

@@ -71,9 +71,8 @@ def look_up_symbol(
     them, `early` hears of it at once.
     """
     client, symbol = asker.client, command.symbol
-    requested_at_ms = client.clock.now_ms()
     try:
-        positions = asker.ask(client.get_position_risk, read_positions, symbol=symbol)
+        requested_at_ms, positions = asker.ask_dated(client.get_position_risk, read_positions, symbol=symbol)
     except ExchangeError as error:
         return LookUpFailed(at_ms=client.clock.now_ms(), failure=error.failure, symbol=symbol)
     held = [row for row in positions if row.symbol == symbol and row.position_amt != ZERO]

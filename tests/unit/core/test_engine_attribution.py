@@ -99,6 +99,15 @@ def test_guards_a_lost_entry_whose_position_shows_before_its_trades_are_known() 
     assert not story.bracket.asking
 
 
+def test_guards_a_lost_entry_whose_position_shows_in_what_was_asked_for_another_signal() -> None:
+    """The first word of a position is news, whoever it was asked for; what was asked before the entry left is not."""
+    story = lost_entry()
+    story.now += 500
+    sent_ms = story.order(E0).tries.sent_at_ms
+    assert submits(story.signal(signal_id="other-1", amount="1", asked_at_ms=sent_ms - 1)) == []
+    assert submits(story.signal(signal_id="other-2", amount="1", asked_at_ms=sent_ms + 1)) == [S0]
+
+
 @pytest.mark.parametrize(("amount", "sent"), [("0.6", [S0]), ("1.4", [S0]), ("1", [X0])])
 def test_guards_a_lost_entry_that_is_to_go_and_is_not_the_whole_position(amount: str, sent: list[str]) -> None:
     """CLOSE came, and somebody traded beside it: what is exactly the entry's is closed, all else needs proof first, and

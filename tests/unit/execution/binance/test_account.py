@@ -70,6 +70,14 @@ def test_position_amounts_leave_out_what_is_flat() -> None:
     assert "symbol" not in desk.only.parameters
 
 
+def test_a_position_is_dated_by_the_question_that_was_answered() -> None:
+    """One that was lost before it says nothing about when: what changed between the two is in the answer."""
+    desk = Desk({POSITIONS: [requests.ReadTimeout(), [ROW | {"positionAmt": "0.5"}]]})
+    asked_at_ms, amount = desk.gateway.dated_amount("BTCUSDT")
+    assert amount == Decimal("0.5")
+    assert asked_at_ms == int(desk.exchange.sent[-1].parameters["timestamp"]) > NOW_MS
+
+
 def test_held_positions_say_since_when_they_are_so() -> None:
     """What a claim needs: amount, price, and the last change."""
     rows = [
