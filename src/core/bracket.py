@@ -39,6 +39,10 @@ class ProtectionLeg(msgspec.Struct, frozen=True, kw_only=True):
     working_type: WorkingType
 
 
+CLOCK_ERROR_MS = 1000
+"""How far our estimate of the exchange's clock may be off: half of the longest answer that sets it, and some more."""
+
+
 class Bracket(msgspec.Struct, frozen=True, kw_only=True):
     """One trade of ours, from the signal to flat. Times ending in `_ms` are on the exchange's clock."""
 
@@ -70,6 +74,7 @@ class Bracket(msgspec.Struct, frozen=True, kw_only=True):
     external_net: Decimal = ZERO  # what others traded on our position; + adds to it, - takes from it
     external_trades: tuple[int, ...] = ()
     external_ms: int = 0  # exchange time of the newest of them
+    external_early: Decimal = ZERO  # the part of external_net that may be from before the position was asked for
     disagree_since_ms: int | None = None  # our ledger and the exchange's position differ
     disagreements: int = 0  # how often that was looked into without an explanation, the exchange saying the same
     disagree_amount: Decimal | None = None  # what it said
@@ -100,7 +105,7 @@ class Bracket(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def trades_from_ms(self) -> int:
-        """Trades of others from here on change the position of this bracket."""
+        """Trades of others from here on change the position of this bracket, as far as our clock is right."""
         if self.claimed_from_ms is not None:
             return self.claimed_from_ms
         return self.received_at_ms if self.flat_asked_ms is None else self.flat_asked_ms

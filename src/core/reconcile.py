@@ -113,9 +113,11 @@ def _attribute_trades(
     seen: dict[str, Decimal] = {}
     by_exchange_id = {order.exchange_order_id: order for order in ours.values() if order.exchange_order_id}
     for trade in sorted(trades, key=lambda row: row.trade_id):
-        if trade.exchange_time_ms < bracket.trades_from_ms or trade.position_side is not bracket.position_side:
+        if trade.position_side is not bracket.position_side:
             continue
         order = by_exchange_id.get(trade.exchange_order_id) or ours.get(trade.client_order_id)
+        if order is None and trade.exchange_time_ms < bracket.trades_from_ms:
+            continue  # of others, and in the position that was there when it was asked for
         if order is not None:
             by_exchange_id[trade.exchange_order_id] = _with_fill(turn, order, _fill(trade), trade)
             own_id = order.intent.client_order_id

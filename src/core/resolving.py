@@ -13,7 +13,7 @@ from .order import ALGO_TRIGGERED, ORDER_WORKING, AlgoOrder, Order
 from .position import Agreement, agreement, expected_amount, open_quantity, orders_of
 from .state import position_key
 from .turn import Turn
-from .values import AlgoStatus, OrderStatus, Role
+from .values import ZERO, AlgoStatus, OrderStatus, Role
 
 RESEND_TRIES = 4
 """How often an entry is sent at most, each time with proof that the one before did not execute."""
@@ -33,6 +33,7 @@ STOP_PAUSE_MAX_MS = 400
 TAKE_PAUSE_MAX_MS = 30_000
 ABSENCES_NEEDED = 2
 MISSES_NEEDED = 2
+DISAGREEMENTS_WEIGHED = 2
 DISAGREEMENTS_TOLD = 4
 DISAGREEMENTS_BELIEVED = 6
 SETTLE_MS = 200
@@ -225,6 +226,12 @@ def count_disagreement(turn: Turn, bracket: Bracket) -> Bracket:
     view = turn.state.positions[position_key(bracket.symbol, bracket.position_side)]
     amount = view.amount
     count = bracket.disagreements + 1 if amount == bracket.disagree_amount else 1
+    early = bracket.external_early
+    without = expected_amount(turn.state, bracket) - bracket.entry_side.sign * early
+    if count >= DISAGREEMENTS_WEIGHED and early != 0 and amount == without:
+        # Our clock may be off by more than lies between a trade and the question about the position: it was in it.
+        turn.announce("traded_before", "what others traded was from before the entry", bracket, amount=str(early))
+        return turn.update(bracket, external_net=bracket.external_net - early, external_early=ZERO, disagreements=0)
     bracket = turn.update(bracket, disagree_amount=amount)
     if count == DISAGREEMENTS_TOLD:
         turn.alert(

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from msgspec.structs import replace
 
-from .bracket import Bracket
+from .bracket import CLOCK_ERROR_MS, Bracket
 from .commands import Alert, Announce, AnyCommand, CancelOrder, LookUpOrder, LookUpSymbol, SubmitOrder
 from .intent import OrderIntent
 from .order import ALGO_CONCLUDED, GIVEN_UP, ORDER_CONCLUDED, AlgoOrder, Order, Tries
@@ -141,7 +141,7 @@ class Turn:
         command = LookUpSymbol(symbol=bracket.symbol, why=why, position_only=position_only)
         if trades:
             known = tuple(o.exchange_order_id for o in orders_of(self.state, bracket) if o.exchange_order_id)
-            command = replace(command, trades_since_ms=bracket.trades_from_ms, known_orders=known)
+            command = replace(command, trades_since_ms=bracket.trades_from_ms - CLOCK_ERROR_MS, known_orders=known)
         self.commands.append(command)
         return self.update(bracket, asking=True)
 

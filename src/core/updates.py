@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from .arming import refuse_armed
-from .bracket import Bracket, CloseReason
+from .bracket import CLOCK_ERROR_MS, Bracket, CloseReason
 from .client_ids import is_ours
 from .closing import close_refused
 from .events import (
@@ -26,7 +26,7 @@ from .outcome import OutcomeKind
 from .resolving import ASK_AGAIN_MS, RESEND_TRIES, refuse_late_entry, refuse_leg
 from .state import PositionView, position_key
 from .turn import Turn
-from .values import AlgoStatus, OrderStatus, PositionSide, Role, Side
+from .values import ZERO, AlgoStatus, OrderStatus, PositionSide, Role, Side
 
 GONE_POSITION = -4509  # transient right after a fill (binance-usdm.md §4.6)
 WOULD_TRIGGER = -2021
@@ -283,9 +283,11 @@ def foreign_trade(
     text = f"{whose} traded {side.value} {fill.quantity} {bracket.symbol} on a position of ours"
     turn.alert("external_trade", text, bracket, client_id)
     signed = fill.quantity if side is bracket.entry_side else -fill.quantity
+    early = not bracket.claimed and exchange_time_ms <= bracket.trades_from_ms + CLOCK_ERROR_MS
     return turn.update(
         bracket,
         external_net=bracket.external_net + signed,
+        external_early=bracket.external_early + (signed if early else ZERO),
         external_trades=(*bracket.external_trades, fill.trade_id),
         external_ms=max(bracket.external_ms, exchange_time_ms),
     )

@@ -5,11 +5,12 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
+from msgspec.structs import replace
 
-from bracketeer.core.commands import AnyCommand, CancelOrder, LookUpOrder, LookUpSymbol, SubmitOrder
+from bracketeer.core.commands import Announce, AnyCommand, CancelOrder, LookUpOrder, LookUpSymbol, SubmitOrder
 from bracketeer.core.events import Fill, TradeRow
 from bracketeer.core.values import AlgoStatus, OrderStatus, Side
-from tests.support.stories import E0, P0, PRICE, S0, X0, Story, exchange_id, submits
+from tests.support.stories import E0, P0, PRICE, S0, X0, X1, Story, exchange_id, submits
 
 HAND = "web_abc"
 
@@ -115,6 +116,47 @@ def test_guards_a_lost_entry_that_is_to_go_and_is_not_the_whole_position(amount:
     story = lost_entry()
     story.close()
     assert submits(story.snapshot(amount)) == sent
+
+
+def test_finds_the_trade_of_a_lost_entry_although_our_clock_is_ahead() -> None:
+    """The exchange stamps the entry's trade before the instant at which we think that it was asked for."""
+    story = lost_entry()
+    row = story.trade(E0, "1", Side.BUY)
+    story.snapshot("1")
+    story.not_found(E0)
+    story.run_until(story.now + 250)
+    story.not_found(E0)
+    since_ms = story.all(LookUpSymbol)[-1].trades_since_ms
+    early_ms = story.bracket.received_at_ms - 300
+    assert since_ms is not None
+    assert since_ms < early_ms, "so the answer has it"
+    story.snapshot("1", [S0], (replace(row, exchange_time_ms=early_ms),))
+    assert story.order(E0).status is OrderStatus.FILLED
+
+
+def test_takes_a_trade_of_others_out_again_when_it_was_before_the_entry() -> None:
+    """Told after the signal, and dated within the error of our clock: the exchange's position tells which it was."""
+    story = Story().protected()
+    fill = Fill(trade_id=7, price=PRICE, quantity=Decimal("0.3"))
+    at_ms = story.bracket.received_at_ms + 5
+    story.told(HAND, OrderStatus.FILLED, executed="0.3", fill=fill, side=Side.SELL, told_at_ms=at_ms)
+    assert str(story.bracket.external_net) == "-0.3"
+    story.close()
+    assert story.intent(X0).quantity == Decimal("0.7")
+    story.ack(X0, executed="0.7", status=OrderStatus.FILLED)
+    story.position("0.3")
+
+    def answer(command: AnyCommand) -> None:
+        story.now += 20
+        match command:
+            case LookUpSymbol():
+                story.snapshot("0.3", [S0, P0], requested_at_ms=story.now - 10)
+            case LookUpOrder(client_order_id=client_id):
+                story.look_up_failed(client_id)
+
+    story.respond(story.now + 2_000, answer, since=len(story.log))
+    assert "traded_before" in [note.topic for note in story.all(Announce)]
+    assert story.intent(X1).quantity == Decimal("0.3"), "the rest of ours is closed as well"
 
 
 def test_asks_for_the_end_of_a_lost_entry_when_a_trade_shows_a_part_of_it() -> None:

@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 from msgspec.structs import replace
 
+from bracketeer.core.bracket import CLOCK_ERROR_MS
 from bracketeer.core.commands import CancelOrder, LookUpSymbol
 from bracketeer.core.settings import Policy
 from bracketeer.core.signal import SignalType
@@ -157,7 +158,7 @@ def test_looks_for_the_cause_when_a_close_is_refused() -> None:
     story.refuse(X0, -2022)
     assert set(story.order_lookups) == {S0, P0}
     (look,) = [c for c in story.all(LookUpSymbol) if c.why == "close_refused"]
-    assert look.trades_since_ms == story.bracket.received_at_ms
+    assert look.trades_since_ms == story.bracket.received_at_ms - CLOCK_ERROR_MS
     story.now += 1
     story.told(S0, OrderStatus.FILLED, executed="1", average="57990", source="lookup")
     story.algo_told(S0, AlgoStatus.FINISHED, source="lookup")
