@@ -40,6 +40,8 @@ def unsettled(run: Run) -> str:
     waiting = [signal.signal_id for signal, asked, box in run.answers if asked is life and not box]
     if waiting:
         return f"not answered: {waiting}"
+    if not life.is_on_disk:
+        return "lines of the log wait for the disk"
     state = life.state
     for symbol in run.story_symbols:
         position = run.exchange.account.positions.get((symbol, "BOTH"))

@@ -161,6 +161,12 @@ class Life:
         session = self.manager._session
         return None if session is None else session.driver._state
 
+    @property
+    def is_on_disk(self) -> bool:
+        """Whether the disk has taken every line so far."""
+        session = self.manager._session
+        return session is None or session.journal.pending == 0
+
     def _put_in(self) -> None:
         """Let the manager's modules see this machine."""
         for module, key in _THREADING:
