@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from functools import partial
 
 from ..core.audit_logger import AuditLogger
 from ..core.commands import (
@@ -34,12 +33,10 @@ from ..core.report import ExecutionReport
 from ..core.snapshot import Snapshot
 from ..core.state import State
 from ..core.values import Role
+from .chains import Chains, Next, Task
 from .ports import Gateway, Runtime
 from .ticket import Ticket
 
-Next = Callable[[], None]
-Task = Callable[[Next], None]
-"""A command to be carried out; it calls what it is given as soon as the next one may begin."""
 Asking = SubmitOrder | CancelOrder | LookUpOrder | LookUpSymbol
 Notice = Alert | Announce
 BUG = "internal_error"
@@ -66,6 +63,7 @@ class Driver:
         self._journal = journal
         self._gateway = gateway
         self._runtime = runtime
+        self._chains = Chains(runtime.spawn)
         self._hold_back = hold_back
         self._renew_stream = renew_stream
         self._refresh_rules = refresh_rules
@@ -108,7 +106,7 @@ class Driver:
         self._settle(commands, ticket, event)
         if isinstance(event, SubmitFailed) and event.failure.code in FILTER_ERRORS:
             self._runtime.spawn(self._refresh)
-        self._begin(self._tasks(commands, seq), inline=inline)
+        self._chains.begin(self._tasks(commands, seq), inline=inline)
 
     def wait_until(self, condition: Callable[[State], bool], timeout_s: float) -> bool:
         """Block until the state fulfils a condition or the time is over; whether it does."""
@@ -137,25 +135,6 @@ class Driver:
         """Take no more events, before the journal closes: as if the process had gone; the next start finds out."""
         with self._lock:
             self._ended = True
-
-    def _begin(self, tasks: list[Task], *, inline: bool) -> None:
-        """Carry commands out side by side, the first one in front.
-
-        The others begin when the first one's request has left. So the stop, which always comes first, is never behind
-        the take profit, and still neither waits for the other's answer.
-        """
-        if not tasks:
-            return
-        first, rest = tasks[0], iter(tasks[1:])
-
-        def begin_rest() -> None:
-            for task in rest:  # an iterator: a second call finds nothing left
-                self._runtime.spawn(partial(task, _nothing))
-
-        if inline:
-            first(begin_rest)
-        else:
-            self._runtime.spawn(partial(first, begin_rest))
 
     def _refresh(self) -> None:
         self._refresh_rules()
@@ -212,22 +191,28 @@ class Driver:
         with self._lock:
             return self._tickets.pop(report.signal_id, None)
 
-    def _tasks(self, commands: list[AnyCommand], seq: int) -> list[Task]:
-        """What has to be done, in order; intents only once they are durable."""
+    def _tasks(self, commands: list[AnyCommand], seq: int) -> list[list[Task]]:
+        """What has to be done: orders of one symbol one behind the other, and only once their intents are durable."""
         asks = [c for c in commands if isinstance(c, (SubmitOrder, CancelOrder))]
         refused = self._not_durable(seq) if asks else None
-        tasks: list[Task] = []
+        chains: list[list[Task]] = []
+        orders: dict[str, list[Task]] = {}
         for command in commands:
             match command:
                 case SubmitOrder(intent=intent) if refused is not None and _opens(intent):
-                    tasks.append(self._withhold(intent.client_order_id, refused))
-                case SubmitOrder() | CancelOrder() | LookUpOrder() | LookUpSymbol():
-                    tasks.append(self._task(command))
+                    chains.append([self._withhold(intent.client_order_id, refused)])
+                case SubmitOrder() | CancelOrder():
+                    symbol = command.intent.symbol if isinstance(command, SubmitOrder) else command.symbol
+                    if symbol not in orders:
+                        chains.append(orders.setdefault(symbol, []))
+                    orders[symbol].append(self._task(command))
+                case LookUpOrder() | LookUpSymbol():
+                    chains.append([self._task(command)])
                 case RenewStream():
-                    tasks.append(self._renewal)
+                    chains.append([self._renewal])
                 case _:
                     pass
-        return tasks
+        return chains
 
     def _not_durable(self, seq: int) -> str | None:
         """Wait until the lines are on disk; what prevents it otherwise."""
@@ -314,7 +299,3 @@ class Driver:
 def _opens(intent: OrderIntent) -> bool:
     """Whether an order belongs to the opening of a position: withheld, held back and dropped together."""
     return intent.role is Role.ENTRY or intent.armed
-
-
-def _nothing() -> None:
-    """There is no next one."""
