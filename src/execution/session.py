@@ -228,6 +228,11 @@ def _connect(
             raise
         checks.require("clock", gateway.synchronise_clock)
     begin(gateway, driver, settings.policy, urls.rest)
+    if settings.stop_watch_interval_ms:
+        watch = StopWatch(gateway, driver, runtime, settings.stop_watch_interval_ms / 1000, gates.hold_back)
+        upkeep.add(watch.look, settings.stop_watch_interval_ms / 1000)
+    upkeep.start()  # a slow start has stops to watch, too
+    undo.callback(upkeep.stop)
     claims = Claims(gateway, driver, rules, settings.policy, journal, tell)
     look_interval_s = settings.policy.poll_idle_interval_ms / 1000
 
@@ -262,11 +267,6 @@ def _connect(
     upkeep.add(gates.write_what_waits, JOURNAL_RETRY_S)
     if checks.missing:
         upkeep.add(checks.retry, PAUSE_FIRST_S)
-    if settings.stop_watch_interval_ms:
-        watch = StopWatch(gateway, driver, runtime, settings.stop_watch_interval_ms / 1000, gates.hold_back)
-        upkeep.add(watch.look, settings.stop_watch_interval_ms / 1000)
-    upkeep.start()
-    undo.callback(upkeep.stop)
     if isinstance(clock, SystemClock):
         undo.callback(clock.hurry)
     # A target hit last night is found out within milliseconds; judged earlier, a new entry would be refused for it.
