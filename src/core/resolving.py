@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from .bracket import Bracket
 from .denial import DenialCode
-from .legs import standing_leg
+from .legs import armed_leg, standing_leg
 from .order import ALGO_TRIGGERED, ORDER_WORKING, AlgoOrder, Order
 from .position import Agreement, agreement, expected_amount, open_quantity, orders_of
 from .state import position_key
@@ -39,6 +39,10 @@ DISAGREEMENTS_BELIEVED = 6
 SETTLE_MS = 200
 """A trade or an acknowledged order may be missing from an answer for so long: reads lag (§3.4)."""
 OTHERS_STOP = -4130
+UNFIRED = frozenset(
+    {AlgoStatus.NEW, AlgoStatus.PENDING_CANCEL, AlgoStatus.CANCELED, AlgoStatus.EXPIRED, AlgoStatus.REJECTED}
+)
+"""A conditional order in one of these has not traded."""
 
 
 def resolve_orders(turn: Turn, bracket: Bracket) -> Bracket:
@@ -144,8 +148,7 @@ def order_not_found(turn: Turn, bracket: Bracket, order: Order, asked_at_ms: int
     # An entry is given up only when the position agrees, or when it is known of every trade whose it was. An exit could
     # only have reduced: should it have executed after all, its fills are found as trades.
     agreed = agreement(turn.state, bracket, since_ms=tries.dead_after_ms) is Agreement.AGREES
-    if standing_leg(turn.state, bracket, Role.STOP_LOSS) is not None:
-        agreed = False  # a position showed, and was guarded: flat may mean that it was closed again
+    agreed = agreed and not _may_have_closed(turn, bracket)
     traced = bracket.trades_known_ms > tries.dead_after_ms + SETTLE_MS and order.executed == 0
     if order.tries.absences >= ABSENCES_NEEDED and (agreed or traced or order.intent.role is not Role.ENTRY):
         also = ", the position agrees" if agreed else ", none of the trades is its" if traced else ""
@@ -164,6 +167,14 @@ def order_not_found(turn: Turn, bracket: Bracket, order: Order, asked_at_ms: int
             order.intent.client_order_id,
         )
     return turn.look_at_symbol(bracket, "prove_absence", trades=order.tries.absences >= ABSENCES_NEEDED)
+
+
+def _may_have_closed(turn: Turn, bracket: Bracket) -> bool:
+    """Whether an order of ours may have closed a position already: then flat does not say that there was none."""
+    if standing_leg(turn.state, bracket, Role.STOP_LOSS) is not None or bracket.ids.get(Role.EXIT):
+        return True  # a position showed, and was guarded, or sold
+    armed = [armed_leg(turn.state, bracket, role) for role in (Role.STOP_LOSS, Role.TAKE_PROFIT)]
+    return bool(bracket.ids.get(Role.FLATTEN)) or any(leg is not None and leg.status not in UNFIRED for leg in armed)
 
 
 def algo_not_found(turn: Turn, bracket: Bracket, algo: AlgoOrder, asked_at_ms: int) -> None:

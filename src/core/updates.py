@@ -312,7 +312,9 @@ def _foreign_order(turn: Turn, event: OrderUpdated) -> None:
 
 
 def _keep_order(turn: Turn, order: Order, verdict: Verdict, *, told: OrderStatus, source: str) -> None:
-    turn.update_order(order)
+    order = turn.update_order(order)
+    if order.status is OrderStatus.PENDING_NEW:  # there it is, whatever was said of it: it must never be sent again
+        turn.update_order(order, status=OrderStatus.UNRESOLVED, next_at_ms=turn.now_ms)
     if verdict is Verdict.ANOMALY:
         turn.anomaly(turn.state.orders[order.intent.client_order_id], told.value, source)
 

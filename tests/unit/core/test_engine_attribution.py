@@ -118,6 +118,18 @@ def test_guards_a_lost_entry_that_is_to_go_and_is_not_the_whole_position(amount:
     assert submits(story.snapshot(amount)) == sent
 
 
+def test_does_not_take_flat_for_never_executed_when_the_close_of_a_lost_entry_may_have_closed_it() -> None:
+    """CLOSE sold what showed, its answer was lost as well: flat says nothing about the entry. Its trades do."""
+    story = lost_entry()
+    story.close()
+    assert submits(story.snapshot("1")) == [X0]
+    story.unknown(X0)
+    rows = (story.trade(E0, "1", Side.BUY), story.trade(X0, "1"))
+    settle(story, "0", rows)
+    assert (story.order(E0).status, story.order(X0).status) == (OrderStatus.FILLED, OrderStatus.FILLED)
+    assert "entry_not_executed" not in str(story.reports)
+
+
 def test_finds_the_trade_of_a_lost_entry_although_our_clock_is_ahead() -> None:
     """The exchange stamps the entry's trade before the instant at which we think that it was asked for."""
     story = lost_entry()

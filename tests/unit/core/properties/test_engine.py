@@ -115,7 +115,7 @@ class Checked(Story):
         client_id = getattr(event, "client_order_id", "")
         if isinstance(event, SubmitFailed) and event.failure.resend_ms is not None:
             self.leave.add(client_id)
-        elif not isinstance(event, OrderNotFound | LookUpFailed):
+        elif isinstance(event, OrderAcknowledged | OrderUpdated | SubmitFailed | EntryWithheld):
             self.leave.discard(client_id)
 
     def _check_submit(self, command: SubmitOrder) -> None:
