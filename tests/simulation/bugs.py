@@ -86,7 +86,7 @@ def forget_ended_signals(patch: Patches) -> None:
     patch.function("core.intake", "receive", make)
 
 
-@mutant("A new process begins with an empty list of signals that were followed.", first=63)
+@mutant("A new process begins with an empty list of signals that were followed.", first=198)
 def forget_signals_on_restart(patch: Patches) -> None:
     def make(started: Any) -> Any:
         def forgetful(turn: Any, event: Any) -> None:
@@ -341,7 +341,7 @@ def keep_the_torn_line(patch: Patches) -> None:
     patch.function("core.audit_recovery", "_cut", make)
 
 
-@mutant("A line that the disk refuses is dropped: trading goes on without it.", first=16)
+@mutant("A line that the disk refuses is dropped: trading goes on without it.", first=3)
 def drop_refused_lines(patch: Patches) -> None:
     def make(fail: Any) -> Any:
         def dropping(self: Any, error: Any) -> None:

@@ -247,8 +247,9 @@ def test_comes_right_after_a_crash_between_any_two_sends(arrived: tuple[str, ...
 
     def answer(command: AnyCommand) -> None:
         match command:
-            case LookUpSymbol():
-                story.snapshot("1" if has_entry else "0", resting=resting)
+            case LookUpSymbol(trades_since_ms=since):
+                trades = None if since is None or has_entry else ()
+                story.snapshot("1" if has_entry else "0", resting=resting, trades=trades)
             case LookUpOrder(client_order_id=client_id) if client_id == E0 and has_entry:
                 story.told(E0, OrderStatus.FILLED, executed="1", average="60000", source="lookup")
             case LookUpOrder(client_order_id=client_id) if client_id in resting:

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from bracketeer.core.commands import Announce, AnyCommand, LookUpOrder, LookUpSymbol, RenewStream, SubmitOrder
 from bracketeer.core.engine import poll_pause_ms
+from bracketeer.core.events import TradeRow
 from bracketeer.core.journal import command_line
 from bracketeer.core.settings import Policy
 from bracketeer.core.turn import Turn
@@ -26,28 +27,30 @@ def lost() -> Story:
     return story
 
 
-def absent(story: Story, amount: str = "0") -> None:
-    """The exchange knows no order, and shows a position, until the bracket is over (or a minute is)."""
+def absent(story: Story, amount: str = "0", trades: tuple[TradeRow, ...] | None = None) -> None:
+    """The exchange knows no order, and shows a position, until the bracket is over (or a minute is). Without `trades`
+    those cannot be had."""
 
     def answer(command: AnyCommand) -> None:
         story.now += 20
         match command:
             case LookUpOrder(client_order_id=client_id):
                 story.not_found(client_id, story.now - 10)
-            case LookUpSymbol():
-                story.snapshot(amount, requested_at_ms=story.now - 10)
+            case LookUpSymbol(trades_since_ms=since):
+                rows = None if since is None else trades
+                story.snapshot(amount, trades=rows, requested_at_ms=story.now - 10)
 
     mark = len(story.log) - 2
     story.respond(story.now + 60_000, answer, since=mark)
 
 
 def test_is_never_sent_again_when_the_outcome_of_the_entry_is_unknown() -> None:
-    """It is looked up at once, and believed absent only after it can no longer arrive, twice, with the position."""
+    """It is looked up at once, and believed absent only after it can no longer arrive, twice, and by its trades."""
     story = lost()
     assert story.order_lookups == [E0]
     dead = story.order(E0).tries.dead_after_ms
     assert dead == story.now + 2000 + 500
-    absent(story)
+    absent(story, trades=())
     assert story.submitted == [E0]
     (report,) = story.reports
     assert (report.status, report.reason and report.reason.code) == ("rejected", "entry_not_executed")
@@ -55,6 +58,17 @@ def test_is_never_sent_again_when_the_outcome_of_the_entry_is_unknown() -> None:
     concluded = report.timings.concluded_at_ms
     assert concluded is not None
     assert dead < concluded < dead + 1000
+
+
+def test_takes_the_position_for_proof_when_the_trades_cannot_be_had() -> None:
+    """But only after long: others, or the exchange itself, may have closed what the entry opened."""
+    story = lost()
+    dead = story.order(E0).tries.dead_after_ms
+    absent(story)
+    (entry,) = [report for report in story.reports if report.status == "rejected"]
+    assert entry.timings is not None
+    assert entry.timings.concluded_at_ms is not None
+    assert entry.timings.concluded_at_ms > dead + 5_000
 
 
 def test_counts_no_absence_when_the_question_was_asked_too_early() -> None:
