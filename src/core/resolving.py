@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from .bracket import Bracket
 from .denial import DenialCode
-from .legs import armed_leg, standing_leg
+from .legs import LEGS, armed_leg, standing_leg
 from .order import ALGO_TRIGGERED, ORDER_WORKING, AlgoOrder, Order
 from .position import Agreement, agreement, expected_amount, open_quantity, orders_of
 from .state import position_key
@@ -173,10 +173,12 @@ def order_not_found(turn: Turn, bracket: Bracket, order: Order, asked_at_ms: int
 
 def _may_have_closed(turn: Turn, bracket: Bracket) -> bool:
     """Whether an order of ours may have closed a position already: then flat does not say that there was none."""
-    if standing_leg(turn.state, bracket, Role.STOP_LOSS) is not None or bracket.ids.get(Role.EXIT):
-        return True  # a position showed, and was guarded, or sold
-    armed = [armed_leg(turn.state, bracket, role) for role in (Role.STOP_LOSS, Role.TAKE_PROFIT)]
-    return bool(bracket.ids.get(Role.FLATTEN)) or any(leg is not None and leg.status not in UNFIRED for leg in armed)
+    if standing_leg(turn.state, bracket, Role.STOP_LOSS) is not None:
+        return True  # a position showed, and was guarded
+    if any(bracket.ids.get(role) for role in (Role.EXIT, Role.FLATTEN)):
+        return True
+    armed = [armed_leg(turn.state, bracket, role) for role in LEGS]
+    return any(leg is not None and leg.status not in UNFIRED for leg in armed)
 
 
 def algo_not_found(turn: Turn, bracket: Bracket, algo: AlgoOrder, asked_at_ms: int) -> None:

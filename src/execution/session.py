@@ -258,11 +258,12 @@ def _connect(
     checks.require("account", lambda: look_around(gateway, driver, journal))
     if claims.any:
         checks.require("claims", claims.look)
-        upkeep.add(look_for_claims, min(look_interval_s, LAG_MS / 1000))
     checks.require("position_mode", ask_position_mode)
     if not state.brackets:
         checks.insist("account", "position_mode")
     checks.attempt()  # what is left. Claims never stop a start: what they are for may be open
+    if claims.any:  # not before: the same questions would be asked by two threads
+        upkeep.add(look_for_claims, min(look_interval_s, LAG_MS / 1000))
     upkeep.add(resync, RESYNC_S)
     upkeep.add(gates.write_what_waits, JOURNAL_RETRY_S)
     if checks.missing:

@@ -281,44 +281,34 @@ def test_cancels_no_orphan_when_a_bracket_is_at_work() -> None:
     assert story.all(CancelOrder) == []
 
 
+def told(symbol: str, client_id: str = "x", status: OrderStatus = OrderStatus.NEW, executed: int = 0) -> OrderUpdated:
+    """The stream tells of a normal order."""
+    return OrderUpdated(
+        at_ms=T0,
+        symbol=symbol,
+        client_order_id=client_id,
+        exchange_order_id=1,
+        side=Side.BUY,
+        status=status,
+        quantity=Decimal(1),
+        executed_quantity=Decimal(executed),
+        exchange_time_ms=T0,
+        source="stream",
+    )
+
+
 def test_concerns_only_what_we_work_on() -> None:
     """Others' symbols are neither stepped nor journaled."""
     story = Story()
-
-    def order(symbol: str, client_id: str = "x") -> OrderUpdated:
-        return OrderUpdated(
-            at_ms=T0,
-            symbol=symbol,
-            client_order_id=client_id,
-            exchange_order_id=1,
-            side=Side.BUY,
-            status=OrderStatus.NEW,
-            quantity=Decimal(1),
-            executed_quantity=Decimal(0),
-            exchange_time_ms=T0,
-            source="stream",
-        )
-
     position = PositionUpdated(at_ms=T0, symbol=SYMBOL, amount=Decimal(1), exchange_time_ms=T0)
-    assert [concerns(story.state, e) for e in (order(SYMBOL), position, TimerFired(at_ms=T0))] == [False, False, True]
+    assert [concerns(story.state, e) for e in (told(SYMBOL), position, TimerFired(at_ms=T0))] == [False, False, True]
     story.signal()
-    assert [concerns(story.state, e) for e in (order(SYMBOL), order("ETHUSDT"), position)] == [True, False, True]
+    assert [concerns(story.state, e) for e in (told(SYMBOL), told("ETHUSDT"), position)] == [True, False, True]
 
 
 def test_concerns_an_order_of_ours_when_its_trade_is_over() -> None:
     """What its last fill was and what it cost is on record, however late it is told."""
-    late = OrderUpdated(
-        at_ms=T0,
-        symbol=SYMBOL,
-        client_order_id=client_order_id("A", Role.EXIT, 0),
-        exchange_order_id=1,
-        side=Side.SELL,
-        status=OrderStatus.FILLED,
-        quantity=Decimal(1),
-        executed_quantity=Decimal(1),
-        exchange_time_ms=T0,
-        source="stream",
-    )
+    late = told(SYMBOL, client_order_id("A", Role.EXIT, 0), OrderStatus.FILLED, executed=1)
     story = Story()
     assert concerns(story.state, late)
     before = story.state.encode()
