@@ -45,20 +45,23 @@ def guard(turn: Turn, bracket: Bracket) -> Bracket:
     return bracket
 
 
-def guard_presumed(turn: Turn, bracket: Bracket, amount: Decimal) -> Bracket:
-    """A stop, and no more than that, for a position that is ours in all likelihood; see `presuming`."""
+def guard_presumed(turn: Turn, bracket: Bracket, amount: Decimal) -> tuple[Bracket, bool]:
+    """A stop, and no more than that, for a position that is ours in all likelihood; see `presuming`.
+
+    Also whether it has to be closed, because the stop was not live in time.
+    """
+    since = bracket.presumed_since_ms
     actions = plan_protection(
         Target(stop_wanted=True, take_wanted=False),
         amount,
         {Role.STOP_LOSS: _resting(turn, bracket, Role.STOP_LOSS)},
         now_ms=turn.now_ms,
-        naked_since_ms=None,  # nothing is closed on a presumption
+        naked_since_ms=None if since is None else max(since, turn.state.started_ms),
         naked_limit_ms=turn.state.policy.naked_limit_ms,
     )
     for action in actions:
-        if not isinstance(action, CloseNow):
-            bracket = _do(turn, bracket, action)
-    return bracket
+        bracket = _do(turn, bracket, action)
+    return bracket, any(isinstance(action, CloseNow) for action in actions)
 
 
 def _answerable_since(turn: Turn, bracket: Bracket) -> int | None:

@@ -5,22 +5,25 @@ in the entry's direction, on a symbol that was flat when it was asked before the
 safe error is to protect (design: outcomes): a closePosition stop can only reduce, and should the position turn out to
 be somebody else's, the stop goes when the entry is proven absent.
 
-Nothing is *closed* on a presumption, but for one case: what has to go (a CLOSE signal, a price that is through the stop
-already) and is exactly the entry's quantity. What has to go and is more or less is guarded until proof is there.
+It is *closed* on a presumption where it is exactly the entry's quantity and a CLOSE signal wants it gone, and where it
+cannot be guarded: the price is through the stop already, or the stop is not live in time. Then no more goes than the
+entry's quantity, reduce-only. What a CLOSE wants gone and is more or less is guarded until proof is there.
 """
 
 from __future__ import annotations
 
-from .bracket import Bracket
+from decimal import Decimal
+
+from .bracket import Bracket, CloseReason
 from .closing import close
 from .guarding import guard_presumed
 from .legs import is_covered, standing_leg
 from .order import ORDER_WORKING
-from .position import Agreement, agreement
+from .position import Agreement, agreement, executed_out, orders_of
 from .resolving import pace
-from .state import position_key
+from .state import PositionView, position_key
 from .turn import Turn
-from .values import OrderStatus, Role
+from .values import ZERO, OrderStatus, Role
 
 FILL_GRACE_MS = 100
 """A fill's own event travels with the position's; past this it is late, or lost."""
@@ -32,28 +35,45 @@ def presume(turn: Turn, bracket: Bracket) -> Bracket:
     entry = turn.state.orders[bracket.entry_id]
     if entry.status is not OrderStatus.UNRESOLVED and entry.status not in ORDER_WORKING:
         return bracket
-    view = turn.state.positions.get(position_key(bracket.symbol, bracket.position_side))
-    if view is not None and view.known_at_ms < max(entry.tries.sent_at_ms, bracket.received_at_ms):
-        view = None  # from before the entry: it says nothing about it
+    view = _view(turn, bracket)
     if entry.status is OrderStatus.UNRESOLVED and entry.tries.absences == 0:  # else the proof of its absence asks
         bracket = _look(turn, bracket, entry.tries.misses, first=view is None)
     if view is None:
         return bracket
     if entry.status in ORDER_WORKING and turn.now_ms < view.known_at_ms + FILL_GRACE_MS:
         return turn.wake(bracket, view.known_at_ms + FILL_GRACE_MS)
-    if agreement(turn.state, bracket) is Agreement.AGREES:
-        return bracket  # the trades of others explain it
     amount = view.amount * bracket.entry_side.sign
-    if amount <= 0:
-        return bracket
-    goes = bracket.closing is not None and amount == bracket.quantity
+    if amount <= 0 or agreement(turn.state, bracket) is Agreement.AGREES:  # the trades of others explain it
+        return turn.update(bracket, presumed_since_ms=None)
+    if bracket.presumed_since_ms is None:
+        bracket = turn.update(bracket, presumed_since_ms=turn.now_ms)
+    reason = bracket.closing
+    goes = reason is not None and (reason is not CloseReason.SIGNAL or amount == bracket.quantity)
     if not goes and bracket.stop_loss is not None and not is_covered(turn.state, bracket, Role.STOP_LOSS):
         known = standing_leg(turn.state, bracket, Role.STOP_LOSS)
-        bracket = guard_presumed(turn, bracket, amount)
+        bracket, goes = guard_presumed(turn, bracket, amount)
         if known is None and standing_leg(turn.state, bracket, Role.STOP_LOSS) is not None:
             text = "the entry's fate is not known, but a position in its direction stands: its stop goes out"
             turn.announce("presumed", text, bracket, amount=str(view.amount))
-    return close(turn, bracket, presumed=amount) if goes else bracket
+    ours = _at_most_ours(turn, bracket, amount)
+    return close(turn, bracket, presumed=ours) if goes and ours > 0 else bracket
+
+
+def _at_most_ours(turn: Turn, bracket: Bracket, amount: Decimal) -> Decimal:
+    """What of a position may be the entry's: no more than it was for, less what our orders closed of it already, and
+    nothing that others are known to have added."""
+    return min(amount - max(ZERO, bracket.external_net), bracket.quantity - executed_out(turn.state, bracket))
+
+
+def _view(turn: Turn, bracket: Bracket) -> PositionView | None:
+    """The exchange's position; none that was told before the entry left, or before a close of ours."""
+    view = turn.state.positions.get(position_key(bracket.symbol, bracket.position_side))
+    entry = turn.state.orders[bracket.entry_id]
+    exits = orders_of(turn.state, bracket, Role.STOP_LOSS, Role.TAKE_PROFIT, Role.EXIT, Role.FLATTEN)
+    closed_ms = max((order.last_fill_known_ms for order in exits), default=0)
+    if view is None or view.known_at_ms < max(entry.tries.sent_at_ms, bracket.received_at_ms):
+        return None
+    return view if view.known_at_ms > closed_ms else None
 
 
 def _look(turn: Turn, bracket: Bracket, asked: int, *, first: bool) -> Bracket:

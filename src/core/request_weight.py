@@ -122,6 +122,7 @@ class RequestWeightTracker:
         self._pools = {name: UsageWindow(limit, LENGTHS_MS[name]) for name, limit in effective.items()}
         self._tokens = 0
         self._limited_until_ms = 0
+        self._orders_limited_until_ms = 0
         self._banned_until_ms = 0
 
     def observe(self, headers: Mapping[str, str], *, sent_at_ms: int | None = None) -> None:
@@ -179,10 +180,13 @@ class RequestWeightTracker:
     def note_rate_limited(self, retry_after_s: float | None = None) -> None:
         """A 429 came: only exits and protection until then; without `Retry-After`, until the next minute."""
         with self._lock:
-            now_ms = self._roll()
-            minute_end = (now_ms // _MINUTE_MS + 1) * _MINUTE_MS
-            until_ms = minute_end if retry_after_s is None else now_ms + round(retry_after_s * 1000)
-            self._limited_until_ms = max(self._limited_until_ms, until_ms)
+            self._limited_until_ms = max(self._limited_until_ms, self._retry_ms(retry_after_s))
+
+    def note_orders_limited(self, retry_after_s: float | None = None) -> None:
+        """A 429 for the number of orders came (-1015): no entry until then. It is the account's pool, not the
+        address's: questions go on (binance-usdm.md §7.3)."""
+        with self._lock:
+            self._orders_limited_until_ms = max(self._orders_limited_until_ms, self._retry_ms(retry_after_s))
 
     def note_banned(self, until_ms: int | None = None) -> None:
         """A 418 came: nothing until then (`ban_end_ms` reads it from the text); unsaid, two minutes."""
@@ -201,12 +205,18 @@ class RequestWeightTracker:
         with self._lock:
             now_ms = self._roll()
             pools = {name: self._status(pool, now_ms) for name, pool in self._pools.items()}
+            limited_until_ms = max(self._limited_until_ms, self._orders_limited_until_ms)
             return UsageStatus(
                 level=max((pool.level for pool in pools.values()), key=_LEVELS.index),
                 pools=pools,
-                limited_until_ms=self._limited_until_ms if now_ms < self._limited_until_ms else None,
+                limited_until_ms=limited_until_ms if now_ms < limited_until_ms else None,
                 banned_until_ms=self._banned_until_ms if now_ms < self._banned_until_ms else None,
             )
+
+    def _retry_ms(self, retry_after_s: float | None) -> int:
+        now_ms = self._roll()
+        minute_end = (now_ms // _MINUTE_MS + 1) * _MINUTE_MS
+        return minute_end if retry_after_s is None else now_ms + round(retry_after_s * 1000)
 
     def _roll(self) -> int:
         now_ms = self._now_ms()
@@ -225,6 +235,8 @@ class RequestWeightTracker:
             return Admission(ok=False, reason="banned", numbers={"until_ms": self._banned_until_ms})
         if now_ms < self._limited_until_ms and purpose in (RequestClass.QUERY, RequestClass.ENTRY):
             return Admission(ok=False, reason="rate_limited", numbers={"until_ms": self._limited_until_ms})
+        if now_ms < self._orders_limited_until_ms and purpose is RequestClass.ENTRY:
+            return Admission(ok=False, reason="rate_limited", numbers={"until_ms": self._orders_limited_until_ms})
         if purpose is RequestClass.PROTECT:
             return Admission(ok=True)
         for name, pool in self._pools.items():
@@ -253,7 +265,7 @@ class RequestWeightTracker:
         level: Level = "ok"
         if now_ms < self._banned_until_ms:
             level = "banned"
-        elif now_ms < self._limited_until_ms:
+        elif now_ms < max(self._limited_until_ms, self._orders_limited_until_ms):
             level = "limited"
         elif pool.used >= self._ceiling(RequestClass.ENTRY, pool):
             level = "held"

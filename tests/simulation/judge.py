@@ -68,7 +68,6 @@ class Leg:
         self.reads = 0  # of the list in which a stop that went is missing
         self.unanswered = 0  # questions about stops since one went
         self.told_ms = 0  # when that was said which the manager last heard of stops; the exchange's own clock
-        self.guarding_ms = -(10**15)  # when a stop was last asked for
         self.changed_ms = 0  # the last fill
         self.is_mixed = False  # somebody else traded on it
 
@@ -153,8 +152,6 @@ class Judge:
         is_closing = values.get("reduceOnly") == "true" or values.get("closePosition") == "true"
         if leg is not None and sent.path == "/fapi/v1/order" and is_closing:
             leg.closing_ms = self.now_ms
-        if leg is not None and values.get("type") == "STOP_MARKET":
-            leg.guarding_ms = self.now_ms
         is_exit = sent.method == "DELETE" or is_closing
         if is_exit and self.disk.had_trouble:
             return  # exits go on without the disk (design: journal)
@@ -168,7 +165,7 @@ class Judge:
         answer = sent.answer
         assert answer is not None
         self.statuses[answer.status] += 1
-        if answer.status in (418, 429):  # a polite manager asks nothing until then; protection may go on
+        if answer.status in (418, 429) and b"-1015" not in answer.body:  # a polite manager asks nothing until then
             wait_ms = 1000 * int(answer.headers.get("retry-after", "60"))
             self.silent_ms = max(self.silent_ms, self.now_ms + wait_ms)
         if answer.status in (418, 429) and not self.expects_limits:
@@ -295,8 +292,7 @@ class Judge:
         if leg.closing_ms >= leg.naked_ms and now - leg.closing_ms <= ATTEMPT_MS + self.round_trip_ms:
             return
         if leg.known_ms is None and leg.seen_ms is not None and now - max(able, leg.seen_ms) > bound:
-            # A position whose entry cannot be proven is guarded, not closed: it may be somebody else's.
-            is_kept = now - leg.guarding_ms <= QUESTION_MS + self.round_trip_ms
+            is_kept = False  # it is the entry's in all likelihood, though that cannot be proven
         elif leg.known_ms is None:
             is_kept = now - max(leg.asked_ms, able, self.silent_ms) <= QUESTION_MS + self.round_trip_ms
         else:

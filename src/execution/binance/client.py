@@ -26,7 +26,7 @@ from ..errors import ExchangeError, UnreadableAnswer, error_for
 from ..ports import Clock
 from .rest_messages import WireServerTime, error_body
 from .transport import describe, never_left, new_session, quiet_http_logs
-from .usage import cost, limit_usage, retry_after_s
+from .usage import TOO_MANY_ORDERS, cost, limit_usage, retry_after_s
 from .wire import UnreadableMessage, load_json, read
 
 _ALGO_ORDER: Final = "/fapi/v1/algoOrder"
@@ -208,6 +208,8 @@ class Client(UMFutures):  # type: ignore[misc] # the connector ships no types
         )
         if status == 418:
             self._tracker.note_banned(None if wait_s is None else self.clock.now_ms() + int(wait_s * 1000))
+        elif wait_s is not None and code == TOO_MANY_ORDERS:
+            self._tracker.note_orders_limited(wait_s)
         elif wait_s is not None:
             self._tracker.note_rate_limited(wait_s)
         return self._failure(call, sent_at_ms, text=text, http_status=status, code=code, wait_s=wait_s)

@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 
 from ...core.request_weight import ban_end_ms
 
+TOO_MANY_ORDERS: Final = -1015
 _MINUTE_MS: Final = 60_000
 _TEN_SECONDS_MS: Final = 10_000
 
@@ -52,7 +53,7 @@ def retry_after_s(
     `Retry-After` where it is sent (not documented for futures), else the end of the ban from the text, else the end of
     the window that is full: ten seconds for orders, a minute for weight.
     """
-    by_code = 400 <= http_status < 500 and code in (-1003, -1015)
+    by_code = 400 <= http_status < 500 and code in (-1003, TOO_MANY_ORDERS)
     if http_status not in (418, 429) and not by_code:
         return None
     header = headers.get("Retry-After", "").strip()
@@ -63,7 +64,7 @@ def retry_after_s(
         return max(0.0, (ban_ends_ms - now_ms) / 1000)
     if http_status == 418:  # of unknown length: the tracker assumes the shortest there is
         return None
-    window_ms = _TEN_SECONDS_MS if code == -1015 else _MINUTE_MS
+    window_ms = _TEN_SECONDS_MS if code == TOO_MANY_ORDERS else _MINUTE_MS
     return (window_ms - now_ms % window_ms) / 1000
 
 

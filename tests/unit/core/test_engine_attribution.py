@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from bracketeer.core.commands import Announce, AnyCommand, CancelOrder, LookUpOrder, LookUpSymbol, SubmitOrder
 from bracketeer.core.events import Fill, TradeRow
 from bracketeer.core.values import AlgoStatus, OrderStatus, Side
-from tests.support.stories import E0, P0, PRICE, S0, X0, X1, Story, exchange_id, submits
+from tests.support.stories import E0, F0, F1, P0, PRICE, S0, X0, X1, Story, exchange_id, submits
 
 HAND = "web_abc"
 
@@ -116,6 +116,51 @@ def test_guards_a_lost_entry_that_is_to_go_and_is_not_the_whole_position(amount:
     story = lost_entry()
     story.close()
     assert submits(story.snapshot(amount)) == sent
+
+
+@pytest.mark.parametrize(("amount", "goes"), [("0.6", "0.6"), ("1.4", "1"), ("1", "1")])
+def test_closes_of_a_position_that_may_be_ours_what_cannot_be_guarded_in_time(amount: str, goes: str) -> None:
+    """The stop is refused for whatever reason: by the limit as much as the entry was for is being closed, no more."""
+    story = lost_entry()
+    story.snapshot(amount)
+    seen = story.now
+
+    closed_at: list[int] = []
+
+    def refuse(command: AnyCommand) -> None:
+        match command:
+            case SubmitOrder(intent=intent) if intent.client_order_id == S0:
+                story.refuse(S0, -4045)
+            case SubmitOrder():
+                closed_at.append(story.now)
+
+    story.respond(seen + 5000, refuse, since=len(story.log) - 2)
+    assert story.alerts[0] == "stop_not_live_in_time"
+    assert str(story.intent(F0).quantity) == goes
+    assert closed_at == [seen + 1500]
+
+
+@pytest.mark.parametrize(("amount", "goes"), [("0.6", "0.6"), ("1.4", "1")])
+def test_closes_what_may_be_ours_when_the_price_is_through_its_stop(amount: str, goes: str) -> None:
+    """Somebody traded beside a lost entry, and no stop can rest any more. What was closed is not closed again."""
+    story = lost_entry()
+    story.snapshot(amount)
+    assert submits(story.refuse(S0, -2021)) == [F0]
+    assert str(story.intent(F0).quantity) == goes
+    assert submits(story.ack(F0, executed=goes)) == []
+    if goes == "1":
+        story.run_until(story.now + 5000)
+        story.snapshot("0.4")
+        assert F1 not in story.submitted, "the rest is somebody else's"
+
+
+def test_leaves_what_others_are_known_to_have_added_when_ours_cannot_be_guarded() -> None:
+    """A trade with another's id is not ours, whatever becomes of the lost entry."""
+    story = lost_entry()
+    story.foreign_fill("0.4", Side.BUY)
+    story.snapshot("1.2")
+    assert submits(story.refuse(S0, -2021)) == [F0]
+    assert str(story.intent(F0).quantity) == "0.8"
 
 
 def test_does_not_take_flat_for_never_executed_when_the_close_of_a_lost_entry_may_have_closed_it() -> None:

@@ -38,7 +38,10 @@ def absent(story: Story, amount: str = "0", trades: tuple[TradeRow, ...] | None 
                 story.not_found(client_id, story.now - 10)
             case LookUpSymbol(trades_since_ms=since):
                 rows = None if since is None else trades
-                story.snapshot(amount, trades=rows, requested_at_ms=story.now - 10)
+                resting = [i for i, algo in story.state.algos.items() if algo.status is AlgoStatus.NEW]
+                story.snapshot(amount, resting, rows, requested_at_ms=story.now - 10)
+            case SubmitOrder(intent=intent) if intent.client_order_id == S0:
+                story.ack_algo(S0)
 
     mark = len(story.log) - 2
     story.respond(story.now + 60_000, answer, since=mark)

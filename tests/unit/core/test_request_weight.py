@@ -150,6 +150,17 @@ def test_after_429_only_exits_and_protection(
     assert tracker.status().limited_until_ms is None
 
 
+def test_after_a_429_for_orders_questions_go_on(tracker: RequestWeightTracker, clock: Clock) -> None:
+    """The pool of orders is the account's; what became of an order must be found out all the same (§7.3)."""
+    tracker.note_orders_limited(7)
+    assert allowed(tracker) == "PXQ"
+    refusal = tracker.admits(ENTRY, 0, 1)
+    assert (refusal.reason, refusal.numbers) == ("rate_limited", {"until_ms": START + 8000})
+    assert (tracker.status().level, tracker.status().limited_until_ms) == ("limited", START + 8000)
+    clock.now_ms = START + 8000
+    assert allowed(tracker) == "PXQE"
+
+
 def test_shorter_limit_does_not_end_a_longer_one(tracker: RequestWeightTracker) -> None:
     """Several refusals arrive together; the latest end counts."""
     tracker.note_rate_limited(30)
