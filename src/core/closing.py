@@ -50,6 +50,13 @@ def close(turn: Turn, bracket: Bracket, *, presumed: Decimal | None = None) -> B
     return turn.submit(bracket, bracket.next_intent(role, quantity=quantity))
 
 
+def is_held_up(turn: Turn, bracket: Bracket) -> bool:
+    """Whether the exchange refused the newest close, and it is not because there is nothing left to close."""
+    exits = orders_of(turn.state, bracket, Role.EXIT, Role.FLATTEN)
+    newest = max(exits, key=lambda order: order.tries.sent_at_ms, default=None)
+    return newest is not None and newest.status is OrderStatus.REJECTED and newest.tries.error_code != NOTHING_TO_REDUCE
+
+
 def _is_gone(turn: Turn, bracket: Bracket, exits: list[Order]) -> bool:
     """Whether the exchange says twice over that there is nothing left to close, though our ledger has a rest.
 

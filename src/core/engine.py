@@ -19,7 +19,7 @@ from .bracket import Bracket
 from .claiming import claim
 from .clearing import clear
 from .client_ids import is_ours
-from .closing import close
+from .closing import close, is_held_up
 from .commands import AnyCommand, Conclude, RenewStream
 from .events import (
     AlgoAcknowledged,
@@ -42,7 +42,7 @@ from .events import (
     SymbolSnapshot,
     TimerFired,
 )
-from .guarding import guard, keep_naked_time
+from .guarding import guard, guard_meanwhile, keep_naked_time
 from .intake import receive
 from .order import ALGO_LOCAL, ORDER_LOCAL, AlgoOrder
 from .position import Agreement, agreement, open_quantity
@@ -120,6 +120,8 @@ def _serve(turn: Turn, bracket: Bracket) -> Bracket | None:
             bracket = guard(turn, bracket)
         if bracket.closing is not None:
             bracket = close(turn, bracket)
+            if is_held_up(turn, bracket):
+                bracket = guard_meanwhile(turn, bracket)
         return _watch(turn, tend_armed(turn, bracket))
     return clear(turn, bracket) if entry.closed else presume(turn, tend_armed(turn, bracket))
 

@@ -51,12 +51,24 @@ def guard_presumed(turn: Turn, bracket: Bracket, amount: Decimal) -> tuple[Brack
     Also whether it has to be closed, because the stop was not live in time.
     """
     since = bracket.presumed_since_ms
+    return _stop_only(turn, bracket, amount, None if since is None else max(since, turn.state.started_ms))
+
+
+def guard_meanwhile(turn: Turn, bracket: Bracket) -> Bracket:
+    """A stop, and no more than that, for a position whose close the exchange refuses: the one it had may be gone. Where
+    the price is through it no stop can rest."""
+    if bracket.stop_loss is None or bracket.closing in (CloseReason.STOP_CROSSED, CloseReason.STOP_SPENT):
+        return bracket
+    return _stop_only(turn, bracket, open_quantity(turn.state, bracket), None)[0]
+
+
+def _stop_only(turn: Turn, bracket: Bracket, amount: Decimal, naked_since_ms: int | None) -> tuple[Bracket, bool]:
     actions = plan_protection(
         Target(stop_wanted=True, take_wanted=False),
         amount,
         {Role.STOP_LOSS: _resting(turn, bracket, Role.STOP_LOSS)},
         now_ms=turn.now_ms,
-        naked_since_ms=None if since is None else max(since, turn.state.started_ms),
+        naked_since_ms=naked_since_ms,
         naked_limit_ms=turn.state.policy.naked_limit_ms,
     )
     for action in actions:

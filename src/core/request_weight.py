@@ -2,9 +2,9 @@
 
 Two budgets with different owners: request weight per IP address, order count per account (binance-usdm.md
 §7). The exchange's count comes with every answer, errors included; our own requests in flight are added
-(`usage_window`). Who is shed first is the point: entries, then queries; exits last and protection never, for
-a stop that waits is a loss that does not. After a 429 only exits and protection are sent, during a ban (418)
-nothing: every request makes it longer.
+(`usage_window`). Who is shed first is the point: entries and routine, then queries; exits last and protection
+never, for a stop that waits is a loss that does not. After a 429 for weight only exits and protection are sent;
+after one for orders no entry, for questions cost none. During a ban (418) nothing: every request makes it longer.
 """
 
 import threading
@@ -42,7 +42,8 @@ class RequestClass(Enum):
 
     PROTECT = "protect"
     EXIT = "exit"
-    QUERY = "query"
+    QUERY = "query"  # what became of an order, what is open
+    ROUTINE = "routine"  # whether all is as it is believed to be
     ENTRY = "entry"
 
 
@@ -90,7 +91,7 @@ class RequestWeightTracker:
         now_ms: the exchange's clock, in ms; windows are aligned to its minutes and ten seconds.
         limits: by pool (`usage_pools`), where not the defaults; `update_limits` brings the exchange's own.
         warning_threshold: fraction of a pool at which `on_warning` is told, once per window.
-        hard_threshold: fraction at which entries stop.
+        hard_threshold: fraction at which entries and routine questions stop.
         query_threshold: fraction at which queries stop (never below `hard_threshold`).
         on_warning: gets the pool's name and status, outside the tracker's lock.
     """
@@ -115,6 +116,7 @@ class RequestWeightTracker:
         self._shares = {
             RequestClass.EXIT: 1.0,
             RequestClass.QUERY: max(query_threshold, hard_threshold),
+            RequestClass.ROUTINE: hard_threshold,
             RequestClass.ENTRY: hard_threshold,
         }
         self._on_warning = on_warning
@@ -233,7 +235,7 @@ class RequestWeightTracker:
     def _admission(self, purpose: RequestClass, now_ms: int, weight: int, orders: int) -> Admission:
         if now_ms < self._banned_until_ms:
             return Admission(ok=False, reason="banned", numbers={"until_ms": self._banned_until_ms})
-        if now_ms < self._limited_until_ms and purpose in (RequestClass.QUERY, RequestClass.ENTRY):
+        if now_ms < self._limited_until_ms and purpose not in (RequestClass.PROTECT, RequestClass.EXIT):
             return Admission(ok=False, reason="rate_limited", numbers={"until_ms": self._limited_until_ms})
         if now_ms < self._orders_limited_until_ms and purpose is RequestClass.ENTRY:
             return Admission(ok=False, reason="rate_limited", numbers={"until_ms": self._orders_limited_until_ms})

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from ..core.audit_logger import AuditLogger
-from ..core.commands import CancelOrder, SubmitOrder
+from ..core.commands import CancelOrder, LookUpOrder, LookUpSymbol, SubmitOrder
 from ..core.denial import DenialCode
 from ..core.errors import AuditError
 from ..core.request_weight import RequestClass, RequestWeightTracker
@@ -35,7 +35,7 @@ class Gates:
         self._journal = journal
         self._arm = arm
         self._tracker = tracker
-        self.start = StartChecks(journal, self.question_held_back, notify)
+        self.start = StartChecks(journal, self.routine_held_back, notify)
         self.hedge_mode = False  # until it is asked, `start` is not complete
 
     def all(self) -> list[Callable[[], Problem | None]]:
@@ -83,14 +83,15 @@ class Gates:
 
     def hold_back(self, command: Asking) -> str | None:
         """Why a request is not sent now: a spent budget, a 429, a ban. Protection is held back by a ban only."""
-        return self._held_back(_purpose(command))
+        return self._held_back(_purpose(command), _weight(command))
 
-    def question_held_back(self) -> str | None:
-        """Why nothing is asked now."""
-        return self._held_back(RequestClass.QUERY)
+    def routine_held_back(self, weight: int) -> str | None:
+        """Why questions of so much weight are not asked now that only entries wait for, or that look whether all is as
+        it was: the last tenth of the budget is for what may be bare."""
+        return self._held_back(RequestClass.ROUTINE, weight)
 
-    def _held_back(self, purpose: RequestClass) -> str | None:
-        admission = self._tracker.admits(purpose, weight=1)
+    def _held_back(self, purpose: RequestClass, weight: int) -> str | None:
+        admission = self._tracker.admits(purpose, weight=weight)
         return None if admission.ok else f"not sent: {admission.reason} {admission.numbers}"
 
 
@@ -104,5 +105,22 @@ def _purpose(command: Asking) -> RequestClass:
             return RequestClass.ENTRY
         case SubmitOrder() | CancelOrder():
             return RequestClass.EXIT
-        case _:
+        case LookUpSymbol(why="poll"):
+            return RequestClass.ROUTINE
+        case LookUpOrder() | LookUpSymbol():
             return RequestClass.QUERY
+
+
+def _weight(command: Asking) -> int:
+    """What it takes at least (binance-usdm.md §3): a look-up may have to ask in several places."""
+    match command:
+        case LookUpSymbol(position_only=True):
+            return 5
+        case LookUpSymbol(trades_since_ms=None) | LookUpOrder(algo=True):
+            return 7
+        case LookUpSymbol():
+            return 12
+        case LookUpOrder() | CancelOrder():
+            return 1
+        case SubmitOrder():
+            return 0

@@ -46,6 +46,8 @@ if TYPE_CHECKING:
 
 SETTLE_TIMEOUT_S = 3.0
 """How long a start waits for what it took over to be clear; past it, signals are judged as things stand."""
+CLOCK_WEIGHT, ACCOUNT_WEIGHT, CLAIMS_WEIGHT, POSITION_MODE_WEIGHT = 3, 85, 20, 5
+"""What the questions of a start cost (binance-usdm.md §3.4, §7.4): the account's are 40 + 40 + 5."""
 RESYNC_S = 600.0
 """How often the exchange's clock is measured again: ordinary clocks drift some 50 ms in that time."""
 
@@ -226,10 +228,10 @@ def _connect(
     except ExchangeError:
         if not state.brackets:
             raise
-        checks.require("clock", gateway.synchronise_clock)
+        checks.require("clock", gateway.synchronise_clock, weight=CLOCK_WEIGHT)
     begin(gateway, driver, settings.policy, urls.rest)
     if settings.stop_watch_interval_ms:
-        watch = StopWatch(gateway, driver, runtime, settings.stop_watch_interval_ms / 1000, gates.hold_back)
+        watch = StopWatch(gateway, driver, runtime, settings.stop_watch_interval_ms / 1000, gates.routine_held_back)
         upkeep.add(watch.look, settings.stop_watch_interval_ms / 1000)
     upkeep.start()  # a slow start has stops to watch, too
     undo.callback(upkeep.stop)
@@ -237,7 +239,7 @@ def _connect(
     look_interval_s = settings.policy.poll_idle_interval_ms / 1000
 
     def look_for_claims() -> float:
-        if gates.question_held_back() is None:
+        if gates.routine_held_back(CLAIMS_WEIGHT) is None:
             with suppress(ExchangeError):  # it has its line in the log; the next look is not far
                 if not claims.look():
                     return LAG_MS / 1000
@@ -255,10 +257,10 @@ def _connect(
         checks.require("account_lock", lock.acquire)
     if not journal.healthy:
         checks.require("audit_log", lambda: journal.wait_durable(journal.last_seq))
-    checks.require("account", lambda: look_around(gateway, driver, journal))
+    checks.require("account", lambda: look_around(gateway, driver, journal), weight=ACCOUNT_WEIGHT)
     if claims.any:
-        checks.require("claims", claims.look)
-    checks.require("position_mode", ask_position_mode)
+        checks.require("claims", claims.look, weight=CLAIMS_WEIGHT)
+    checks.require("position_mode", ask_position_mode, weight=POSITION_MODE_WEIGHT)
     if not state.brackets:
         checks.insist("account", "position_mode")
     checks.attempt()  # what is left. Claims never stop a start: what they are for may be open

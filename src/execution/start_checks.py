@@ -29,23 +29,26 @@ class StartChecks:
     """The questions of one start, in the order in which they are asked. Asked by one thread at a time; read by any.
 
     Args:
-        held_back: why nothing may be asked of the exchange now (a ban, a spent budget), or None.
+        held_back: why questions of so much request weight may not be asked of the exchange now (a ban, a spent budget),
+            or None.
         tell: hears that the start is degraded, and that it is complete after all.
     """
 
     def __init__(
-        self, journal: AuditLogger, held_back: Callable[[], str | None], tell: Callable[[Notice], None]
+        self, journal: AuditLogger, held_back: Callable[[int], str | None], tell: Callable[[Notice], None]
     ) -> None:
         self._journal = journal
         self._held_back = held_back
         self._tell = tell
         self._open: dict[str, Check] = {}
+        self._weights: dict[str, int] = {}
         self._missing: dict[str, str] = {}  # replaced, never changed: others read it
         self._rounds = 0
 
-    def require(self, name: str, check: Check) -> None:
-        """Add a question: it is answered when `check` returns."""
+    def require(self, name: str, check: Check, *, weight: int = 0) -> None:
+        """Add a question: it is answered when `check` returns, and takes so much request weight."""
         self._open[name] = check
+        self._weights[name] = weight
 
     @property
     def missing(self) -> dict[str, str]:
@@ -55,10 +58,14 @@ class StartChecks:
     def insist(self, *names: str) -> None:
         """Ask these now; nothing of ours needs protection, so a failure ends the start.
 
+        What there is no room to ask is left open: after many starts in a minute the exchange would refuse it (429).
+
         Raises:
             BracketeerError: what the first failing check raised.
         """
         for name in names:
+            if self._no_room(name) is not None:
+                return
             self._open[name]()
             del self._open[name]
 
@@ -68,7 +75,7 @@ class StartChecks:
         missing: dict[str, str] = {}
         stopped = False
         for name, check in tuple(self._open.items()):
-            text = NOT_ASKED if stopped else self._held_back()
+            text = NOT_ASKED if stopped else self._no_room(name)
             if text is None:
                 text, stopped = _failure_of(check)
             if text is None:
@@ -77,6 +84,10 @@ class StartChecks:
                 missing[name] = text
         self._keep(missing)
         return not missing
+
+    def _no_room(self, name: str) -> str | None:
+        weight = self._weights[name]
+        return self._held_back(weight) if weight else None
 
     def retry(self) -> float | None:
         """`attempt`, for whoever calls regularly: the seconds until it should be called again, None for never."""

@@ -14,16 +14,19 @@ from ..core.commands import LookUpOrder
 from ..core.order import AlgoOrder
 from ..core.state import State
 from ..core.values import AlgoStatus, Role
-from .driver import Asking, Driver
+from .driver import Driver
 from .errors import ExchangeError
 from .ports import Gateway, Runtime
 
+WEIGHT = 1
+"""What one look costs; a stop that it lacks is asked about further."""
 SYMBOLS_PER_INTERVAL = 10
 """With more symbols than this the interval grows with them, so that the watch stays below a quarter of the budget."""
 
 
 class StopWatch:
-    """Watches the live stops of all brackets. `hold_back` says why a question is not sent now, or None."""
+    """Watches the live stops of all brackets. `held_back` says why questions of a weight are
+    not asked now, or None."""
 
     def __init__(
         self,
@@ -31,13 +34,13 @@ class StopWatch:
         driver: Driver,
         runtime: Runtime,
         interval_s: float,
-        hold_back: Callable[[Asking], str | None],
+        held_back: Callable[[int], str | None],
     ) -> None:
         self._gateway = gateway
         self._driver = driver
         self._runtime = runtime
         self._interval_s = interval_s
-        self._hold_back = hold_back
+        self._held_back = held_back
         self._under_way: set[str] = set()
 
     def look(self) -> float:
@@ -52,9 +55,9 @@ class StopWatch:
 
     def _look_at(self, symbol: str, stops: list[AlgoOrder]) -> None:
         try:
-            questions = [_question(stop) for stop in stops]
-            if any(self._hold_back(question) for question in questions):
+            if self._held_back(WEIGHT) is not None:
                 return
+            questions = [_question(stop) for stop in stops]
             resting = self._gateway.resting_algo_ids(symbol)
             for question in questions:
                 if question.client_order_id not in resting:

@@ -127,7 +127,7 @@ def test_damaged_log_is_said(cli: Cli) -> None:
 def test_protect_only_is_shown_while_the_manager_is_at_work(cli: Cli) -> None:
     """A start that could not find everything out: what is missing and why, for people and for programs."""
     cli.report("long", *ENTRY)
-    cli.simulator.fault("refuse", method="GET", path="/fapi/v1/positionSide/dual", code=-1000, times=-1)
+    cli.simulator.fault("refuse", method="GET", path="/fapi/v1/accountConfig", code=-1000, times=-1)
     url, stream = cli.simulator.rest_url, cli.simulator.stream_url
     settings = Settings(audit_log_dir=str(cli.audit_dir))
     with OrderExecutionManager(base_url=url, stream_url=stream, settings=settings):

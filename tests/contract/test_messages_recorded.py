@@ -20,12 +20,12 @@ from bracketeer.core.outcome import OutcomeKind, classify
 from bracketeer.core.values import AlgoStatus, OrderStatus, PositionSide
 from bracketeer.execution.binance.exchange_info import read_exchange_info
 from bracketeer.execution.binance.rest_messages import (
+    WireAccountConfiguration,
     WireBalance,
     WireLastPrice,
     WireLeverage,
     WireListenKey,
     WireMarkPrice,
-    WirePositionMode,
     WireServerTime,
     error_body,
     read_algo_order,
@@ -77,7 +77,7 @@ REST: dict[str, Callable[[Any], Any]] = {
     "balance_v3": lambda raw: [read(row, WireBalance) for row in rows_of(raw)],
     "listenKey_post": lambda raw: read(raw, WireListenKey),
     "leverage": lambda raw: read(raw, WireLeverage),
-    "positionSide_dual": lambda raw: read(raw, WirePositionMode),
+    "accountConfig": lambda raw: read(raw, WireAccountConfiguration),
     "time": lambda raw: read(raw, WireServerTime),
     "premiumIndex": prices(WireMarkPrice),
     "ticker_price": prices(WireLastPrice),

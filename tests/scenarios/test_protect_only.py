@@ -84,11 +84,11 @@ QUESTIONS = [
     ("account", "status_503", "/fapi/v1/openOrders", {"match": {"symbol": ""}}),
     ("account", "refuse", "/fapi/v1/openAlgoOrders", {"match": {"symbol": ""}, "code": -1000}),
     ("account", "firewall", "/fapi/v3/positionRisk", {"match": {"symbol": ""}}),
-    ("position_mode", "request_lost", "/fapi/v1/positionSide/dual", {}),
-    ("position_mode", "garbled", "/fapi/v1/positionSide/dual", {}),
-    ("position_mode", "refuse", "/fapi/v1/positionSide/dual", {"code": -2015}),
-    ("position_mode", "refuse", "/fapi/v1/positionSide/dual", {"code": -1021}),
-    ("position_mode", "maintenance", "/fapi/v1/positionSide/dual", {}),
+    ("position_mode", "request_lost", "/fapi/v1/accountConfig", {}),
+    ("position_mode", "garbled", "/fapi/v1/accountConfig", {}),
+    ("position_mode", "refuse", "/fapi/v1/accountConfig", {"code": -2015}),
+    ("position_mode", "refuse", "/fapi/v1/accountConfig", {"code": -1021}),
+    ("position_mode", "maintenance", "/fapi/v1/accountConfig", {}),
 ]
 
 
@@ -128,7 +128,7 @@ def test_question_that_fails_stops_a_start_with_nothing_open(
 
 def test_close_works_while_protect_only(simulator: RunningSimulator, left: Path) -> None:
     """The way out is never shut."""
-    simulator.fault("request_lost", method="GET", path="/fapi/v1/positionSide/dual", times=-1)
+    simulator.fault("request_lost", method="GET", path="/fapi/v1/accountConfig", times=-1)
     with started(simulator, left) as at:
         assert_protect_only(at, "position_mode")
         assert at.close().status is ReportStatus.CLOSED
@@ -138,7 +138,7 @@ def test_close_works_while_protect_only(simulator: RunningSimulator, left: Path)
 
 def test_hedge_mode_found_late_is_refused(simulator: RunningSimulator, left: Path) -> None:
     """A mode that could not be asked is not taken for one-way: what the late answer says counts."""
-    simulator.fault("request_lost", method="GET", path="/fapi/v1/positionSide/dual", times=-1)
+    simulator.fault("request_lost", method="GET", path="/fapi/v1/accountConfig", times=-1)
     with started(simulator, left) as at:
         assert_protect_only(at, "position_mode")
         assert at.close().status is ReportStatus.CLOSED
@@ -278,7 +278,7 @@ def test_defect_in_a_check_is_told_and_tried_again(
 
 def test_protect_only_is_on_record_for_status(simulator: RunningSimulator, left: Path) -> None:
     """Each change of what is missing is one line, with what came of each check."""
-    simulator.fault("request_lost", method="GET", path="/fapi/v1/positionSide/dual", times=-1)
+    simulator.fault("request_lost", method="GET", path="/fapi/v1/accountConfig", times=-1)
     with started(simulator, left) as at:
         assert_protect_only(at, "position_mode")
         (line,) = at.lines("start_degraded")

@@ -60,6 +60,8 @@ class Leg:
         self.debt = ZERO  # what a protective order of ours took off a position of others: that much is theirs after it
         self.naked_ms: int | None = None  # since when
         self.is_filled = False  # naked because something was filled, not because a stop went
+        self.lacks_stop = False  # a stop went, and the manager has not heard of that
+        self.fill_said_ms = -(10**15)  # when that was said which it last heard of fills
         self.known_ms: int | None = None  # since when the manager could know of the gap
         self.asked_ms = 0
         self.closing_ms = -(10**15)
@@ -175,16 +177,21 @@ class Judge:
         """An answer or event about a symbol reached the manager: does it tell of the gap?"""
         leg = self.leg(symbol)
         age_ms = self._now_us() // 1000 - said_us // 1000
-        tells = _TELL_OF_FILLS if leg.is_filled else _TELL_OF_STOPS
+        said_ms = self.now_ms - age_ms
         if source in _TELL_OF_STOPS or source == _LISTS_STOPS:
             leg.told_ms = self.exchange.clock.now_ms() - age_ms
-        if leg.naked_ms is None or self.now_ms - age_ms < leg.naked_ms:
+        if source in _TELL_OF_FILLS:
+            leg.fill_said_ms = max(leg.fill_said_ms, said_ms)
+        if leg.naked_ms is None:
             return
-        leg.reads += not leg.is_filled and source == _LISTS_STOPS
-        if leg.known_ms is None and (source in tells or leg.reads > 2):
+        if said_ms >= leg.naked_ms:
+            leg.reads += source == _LISTS_STOPS
+            if source in _TELL_OF_STOPS or leg.reads > 2:
+                leg.lacks_stop = False
+            if leg.is_filled and leg.seen_ms is None and source in _SHOW_POSITIONS:
+                leg.seen_ms = self.now_ms
+        if leg.known_ms is None and not leg.lacks_stop and leg.fill_said_ms >= min(leg.naked_ms, leg.changed_ms):
             leg.known_ms = self.now_ms
-        if leg.is_filled and leg.seen_ms is None and source in _SHOW_POSITIONS:
-            leg.seen_ms = self.now_ms
 
     def unanswered(self, symbol: str, path: str) -> None:
         """A question about a symbol, or one that names none, will not be answered with the truth in time."""
@@ -266,6 +273,7 @@ class Judge:
             if leg.naked_ms is None:
                 leg.naked_ms, leg.known_ms, leg.seen_ms, leg.reads, leg.unanswered = now, None, None, 0, 0
                 leg.is_filled = leg.changed_ms == now
+                leg.lacks_stop = not leg.is_filled or self.orders.has_gone_unheard(symbol, amount, leg.told_ms)
             self._judge_naked(symbol, leg, now)
         elif leg.naked_ms is not None:
             self._judge_naked(symbol, leg, now)
@@ -291,7 +299,8 @@ class Judge:
             return
         if leg.closing_ms >= leg.naked_ms and now - leg.closing_ms <= ATTEMPT_MS + self.round_trip_ms:
             return
-        if leg.known_ms is None and leg.seen_ms is not None and now - max(able, leg.seen_ms) > bound:
+        is_seen = leg.seen_ms is not None and not leg.lacks_stop
+        if leg.known_ms is None and is_seen and now - max(able, leg.seen_ms or 0) > bound:
             is_kept = False  # it is the entry's in all likelihood, though that cannot be proven
         elif leg.known_ms is None:
             is_kept = now - max(leg.asked_ms, able, self.silent_ms) <= QUESTION_MS + self.round_trip_ms

@@ -100,6 +100,14 @@ class OrderJudge:
             return ""
         return f"P2: {algo.client_algo_id} is being cancelled, and nothing else stops {amount} {algo.symbol}"
 
+    def has_gone_unheard(self, symbol: str, amount: Decimal, told_ms: int) -> bool:
+        """Whether the exchange ended a stop of ours that the manager may believe to guard this position."""
+        return any(
+            not algo.is_live and self._stands(algo, told_ms)
+            for algo in self.exchange.account.algo_orders.values()
+            if algo.symbol == symbol and algo.order_type == "STOP_MARKET" and (algo.side == "SELL") is (amount > 0)
+        )
+
     def _stands(self, algo: Any, told_ms: int) -> bool:
         """Whether it rests, or did when the manager last heard of stops: what the exchange ends by itself is news."""
         if algo.is_live:

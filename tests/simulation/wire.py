@@ -166,7 +166,9 @@ class VirtualAdapter(BaseAdapter):
                     return
                 value = None
             is_true = value is not None and "fault" not in wire.exchange.requests.latest
-            tells = is_true and answer.status == 200
+            # An answer about a target says nothing about the stop.
+            is_of_target = sent.path == "/fapi/v1/algoOrder" and b'"STOP_MARKET"' not in answer.body
+            tells = is_true and answer.status == 200 and not is_of_target
             said_us = scheduler.now_us
             if not is_true:
                 wire.on_unanswered(symbol, sent.path)
@@ -301,7 +303,8 @@ class VirtualConnection:
             self._wire.on_event(text, lambda: self._is_open and not self._process.is_dead)
             if '"s":"' in text:
                 event = text.split('"e":"', 1)[1].split('"', 1)[0]
-                self._wire.on_told(text.split('"s":"', 1)[1].split('"', 1)[0], event, said_us)
+                if event != "ALGO_UPDATE" or '"STOP_MARKET"' in text:  # of a target it says nothing about the stop
+                    self._wire.on_told(text.split('"s":"', 1)[1].split('"', 1)[0], event, said_us)
             self._wake()
 
     def _end(self) -> None:

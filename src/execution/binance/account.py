@@ -15,11 +15,11 @@ from ..ports import HeldPosition
 from .asking import Asker
 from .exchange_info import ExchangeInfo, read_exchange_info
 from .rest_messages import (
+    WireAccountConfiguration,
     WireBalance,
     WireLastPrice,
     WireLeverage,
     WireMarkPrice,
-    WirePositionMode,
     read_algo_orders,
     read_positions,
 )
@@ -92,9 +92,11 @@ def exchange_info(asker: Asker) -> ExchangeInfo:
 
 
 def hedge_mode(asker: Asker) -> bool:
-    """Whether the account is in hedge mode (§12.1)."""
-    mode = asker.ask(asker.client.get_position_mode, lambda raw: read(raw, WirePositionMode))
-    return mode.dual_side_position
+    """Whether the account is in hedge mode (§12.1); asked where that costs 5, not 30 (§3.4)."""
+    configuration = asker.ask(
+        asker.client.futures_account_configuration, lambda raw: read(raw, WireAccountConfiguration)
+    )
+    return configuration.dual_side_position
 
 
 def balance(asker: Asker, asset: str) -> Decimal:

@@ -273,10 +273,13 @@ class WireLeverage(msgspec.Struct, frozen=True):
     leverage: int
 
 
-class WirePositionMode(msgspec.Struct, frozen=True, rename="camel"):
-    """Answer of `GET /fapi/v1/positionSide/dual`."""
+class WireAccountConfiguration(msgspec.Struct, frozen=True, rename="camel"):
+    """What is used of the answer of `GET /fapi/v1/accountConfig`."""
 
     dual_side_position: bool
+    ignored: ClassVar[frozenset[str]] = names(
+        "feeTier canTrade canDeposit canWithdraw updateTime multiAssetsMargin tradeGroupId"
+    )
 
 
 def error_body(text: str) -> tuple[int | None, str]:

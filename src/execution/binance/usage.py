@@ -29,7 +29,7 @@ _COSTS: Final = {
     "GET /fapi/v1/userTrades": Cost(weight=5),
     "GET /fapi/v3/positionRisk": Cost(weight=5),
     "GET /fapi/v3/balance": Cost(weight=5),
-    "GET /fapi/v1/positionSide/dual": Cost(weight=30),
+    "GET /fapi/v1/accountConfig": Cost(weight=5),
 }
 _COSTS_OF_ALL_SYMBOLS: Final = {
     "GET /fapi/v1/openOrders": Cost(weight=40),

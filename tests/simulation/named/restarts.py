@@ -201,7 +201,7 @@ SCENARIOS = (
             "position_mode": tell(
                 entry(),
                 opened(),
-                fault("refuse", path="/fapi/v1/positionSide/dual", code=-1000, times=12),
+                fault("refuse", path="/fapi/v1/accountConfig", code=-1000, times=12),
                 crash(),
                 started(),
                 wait(40_000),

@@ -12,7 +12,7 @@ from bracketeer.core.commands import CancelOrder, LookUpSymbol
 from bracketeer.core.settings import Policy
 from bracketeer.core.signal import SignalType
 from bracketeer.core.values import AlgoStatus, ArmingMode, OrderStatus, Side
-from tests.support.stories import E0, P0, RULES, S0, S1, X0, X1, Story, submits
+from tests.support.stories import E0, F0, F1, P0, RULES, S0, S1, X0, X1, Story, submits
 
 LONG, SHORT = SignalType.LONG_ENTRY, SignalType.SHORT_ENTRY
 
@@ -167,6 +167,27 @@ def test_looks_for_the_cause_when_a_close_is_refused() -> None:
     story.snapshot("0")
     assert (story.reports[-1].signal_id, story.reports[-1].status) == ("close-1", "closed")
     assert story.submitted == [E0, S0, P0, X0]
+
+
+def test_places_a_stop_anew_when_it_goes_while_the_close_is_refused() -> None:
+    """Overloaded, say, for seconds: what is to be closed and cannot be is not left bare. Where there is nothing to
+    close, or no stop can rest any more, none is tried."""
+    story = Story().protected()
+    story.close()
+    story.refuse(X0, -1008)
+    assert submits(story.algo_told(S0, AlgoStatus.CANCELED)) == [S1]
+    story.ack_algo(S1)
+    story.run_until(story.now + 200)
+    assert X1 in story.submitted
+    gone = Story().protected()
+    gone.close()
+    gone.refuse(X0, -2022)
+    assert submits(gone.algo_told(S0, AlgoStatus.CANCELED)) == []
+    crossed = Story().protected()
+    crossed.algo_told(S0, AlgoStatus.CANCELED)
+    assert submits(crossed.refuse(S1, -2021)) == [F0]
+    crossed.refuse(F0, -1008)
+    assert submits(crossed.run_until(crossed.now + 300)) == [F1]
 
 
 def test_closes_anew_when_the_fate_of_a_close_is_unknown() -> None:

@@ -36,8 +36,8 @@ def weight(used: int) -> dict[str, str]:
 
 
 def allowed(tracker: RequestWeightTracker, weight: int = 1, orders: int = 0) -> str:
-    """The classes that may spend now, most important first, by initial: `PXQE`."""
-    letters = zip("PXQE", RequestClass, strict=True)
+    """The classes that may spend now, most important first, by initial: `PXQRE`."""
+    letters = zip("PXQRE", RequestClass, strict=True)
     return "".join(letter for letter, purpose in letters if tracker.admits(purpose, weight, orders).ok)
 
 
@@ -55,7 +55,7 @@ def test_headers_are_read_in_any_case() -> None:
 
 @pytest.mark.parametrize(
     ("used", "classes"),
-    [(0, "PXQE"), (2159, "PXQE"), (2160, "PXQ"), (2279, "PXQ"), (2280, "PX"), (2399, "PX"), (2400, "P"), (9999, "P")],
+    [(0, "PXQRE"), (2159, "PXQRE"), (2160, "PXQ"), (2279, "PXQ"), (2280, "PX"), (2399, "PX"), (2400, "P"), (9999, "P")],
 )
 def test_entries_are_shed_first_protection_never(tracker: RequestWeightTracker, used: int, classes: str) -> None:
     """90 %, 95 %, 100 %, never."""
@@ -81,7 +81,7 @@ def test_entry_needs_room_for_its_whole_bracket(tracker: RequestWeightTracker) -
 def test_entry_that_costs_no_weight_is_held_with_the_rest(tracker: RequestWeightTracker) -> None:
     """Orders weigh nothing, but the questions after them do. A query that costs no orders is not held by orders."""
     tracker.observe(weight(2160))
-    assert allowed(tracker, weight=0, orders=1) == "PXQ"
+    assert allowed(tracker, weight=0, orders=1) == "PXQR"
     tracker.observe({"x-mbx-order-count-10s": "300"})
     assert allowed(tracker, weight=1, orders=0) == "PXQ"
     assert allowed(tracker, weight=0, orders=1) == "P"
@@ -95,7 +95,7 @@ def test_windows_end_on_the_exchange_s_clock(tracker: RequestWeightTracker, cloc
     assert used == {"weight_1m": 2400, "orders_10s": 0, "orders_1m": 300}
     clock.now_ms = START + MINUTE
     assert tracker.status().pools["weight_1m"].used == 0
-    assert allowed(tracker) == "PXQE"
+    assert allowed(tracker) == "PXQRE"
 
 
 def test_late_answer_does_not_raise_the_new_window(tracker: RequestWeightTracker, clock: Clock) -> None:
@@ -146,19 +146,19 @@ def test_after_429_only_exits_and_protection(
     assert (refusal.reason, refusal.numbers) == ("rate_limited", {"until_ms": until_ms})
     assert (tracker.status().level, tracker.status().limited_until_ms) == ("limited", until_ms)
     clock.now_ms = until_ms
-    assert allowed(tracker) == "PXQE"
+    assert allowed(tracker) == "PXQRE"
     assert tracker.status().limited_until_ms is None
 
 
 def test_after_a_429_for_orders_questions_go_on(tracker: RequestWeightTracker, clock: Clock) -> None:
     """The pool of orders is the account's; what became of an order must be found out all the same (§7.3)."""
     tracker.note_orders_limited(7)
-    assert allowed(tracker) == "PXQ"
+    assert allowed(tracker) == "PXQR"
     refusal = tracker.admits(ENTRY, 0, 1)
     assert (refusal.reason, refusal.numbers) == ("rate_limited", {"until_ms": START + 8000})
     assert (tracker.status().level, tracker.status().limited_until_ms) == ("limited", START + 8000)
     clock.now_ms = START + 8000
-    assert allowed(tracker) == "PXQE"
+    assert allowed(tracker) == "PXQRE"
 
 
 def test_shorter_limit_does_not_end_a_longer_one(tracker: RequestWeightTracker) -> None:
@@ -179,7 +179,7 @@ def test_during_a_ban_nothing_is_sent(tracker: RequestWeightTracker, clock: Cloc
     assert (refusal.reason, refusal.numbers) == ("banned", {"until_ms": START + 1000 + 2 * MINUTE})
     assert {pool.level for pool in tracker.status().pools.values()} == {"banned"}
     clock.now_ms += 2 * MINUTE
-    assert allowed(tracker) == "PXQE"
+    assert allowed(tracker) == "PXQRE"
     assert tracker.status().banned_until_ms is None
 
 

@@ -121,7 +121,7 @@ def test_balance_is_the_wallet_balance_of_one_asset() -> None:
 @pytest.mark.parametrize("mode", [True, False])
 def test_hedge_mode_is_read_from_the_account(mode: bool) -> None:
     """dualSidePosition (§12.1)."""
-    desk = Desk({"GET /fapi/v1/positionSide/dual": {"dualSidePosition": mode}})
+    desk = Desk({"GET /fapi/v1/accountConfig": {"dualSidePosition": mode}})
     assert desk.gateway.hedge_mode() is mode
 
 
