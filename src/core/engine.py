@@ -52,6 +52,7 @@ from .report import Reason, ReportStatus
 from .reporting import build_report, conclude_entry
 from .resolving import (
     ASK_AGAIN_MS,
+    ASK_SELDOM_MS,
     algo_not_found,
     check_stream,
     count_disagreement,
@@ -241,7 +242,8 @@ def _order_not_found(turn: Turn, event: OrderNotFound) -> None:
 
 
 def _look_up_failed(turn: Turn, event: LookUpFailed) -> None:
-    again = turn.now_ms + ASK_AGAIN_MS
+    wait_ms = int(1000 * (event.failure.retry_after_s or 0))  # known: a 429, a spent budget
+    again = turn.now_ms + min(max(ASK_AGAIN_MS, wait_ms), ASK_SELDOM_MS)
     if event.client_order_id:
         order = turn.state.orders.get(event.client_order_id)
         if order is not None and not event.algo:

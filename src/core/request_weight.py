@@ -50,12 +50,14 @@ class RequestClass(Enum):
 class Admission(msgspec.Struct, frozen=True):
     """Whether a request may be sent now. `reason`: "", `banned`, `rate_limited` or `budget_<pool>`.
 
-    `numbers` holds the facts: `until_ms`, or `used`, `cost`, `ceiling`, `limit`, `resets_at_ms` of the pool.
+    `numbers` holds the facts: `until_ms`, or `used`, `cost`, `ceiling`, `limit`, `resets_at_ms` of the pool. `wait_ms`
+    is the time until then.
     """
 
     ok: bool
     reason: str = ""
     numbers: dict[str, int] = msgspec.field(default_factory=dict)
+    wait_ms: int = 0
 
 
 class Reservation(msgspec.Struct, frozen=True):
@@ -234,11 +236,11 @@ class RequestWeightTracker:
 
     def _admission(self, purpose: RequestClass, now_ms: int, weight: int, orders: int) -> Admission:
         if now_ms < self._banned_until_ms:
-            return Admission(ok=False, reason="banned", numbers={"until_ms": self._banned_until_ms})
+            return _until("banned", self._banned_until_ms, now_ms)
         if now_ms < self._limited_until_ms and purpose not in (RequestClass.PROTECT, RequestClass.EXIT):
-            return Admission(ok=False, reason="rate_limited", numbers={"until_ms": self._limited_until_ms})
+            return _until("rate_limited", self._limited_until_ms, now_ms)
         if now_ms < self._orders_limited_until_ms and purpose is RequestClass.ENTRY:
-            return Admission(ok=False, reason="rate_limited", numbers={"until_ms": self._orders_limited_until_ms})
+            return _until("rate_limited", self._orders_limited_until_ms, now_ms)
         if purpose is RequestClass.PROTECT:
             return Admission(ok=True)
         for name, pool in self._pools.items():
@@ -251,7 +253,8 @@ class RequestWeightTracker:
                     "limit": pool.limit,
                     "resets_at_ms": pool.resets_at_ms,
                 }
-                return Admission(ok=False, reason=f"budget_{name}", numbers=numbers)
+                wait_ms = pool.resets_at_ms - now_ms
+                return Admission(ok=False, reason=f"budget_{name}", numbers=numbers, wait_ms=wait_ms)
         return Admission(ok=True)
 
     def _has_room(self, purpose: RequestClass, pool: UsageWindow, cost: int) -> bool:
@@ -287,3 +290,7 @@ class RequestWeightTracker:
         if self._on_warning is not None:
             for name, status in due:
                 self._on_warning(name, status)
+
+
+def _until(reason: str, until_ms: int, now_ms: int) -> Admission:
+    return Admission(ok=False, reason=reason, numbers={"until_ms": until_ms}, wait_ms=until_ms - now_ms)

@@ -54,7 +54,7 @@ class Driver:
         gateway: Gateway,
         runtime: Runtime,
         *,
-        hold_back: Callable[[Asking], str | None] = lambda _: None,
+        hold_back: Callable[[Asking], Failure | None] = lambda _: None,
         renew_stream: Callable[[], None] = lambda: None,
         refresh_rules: Callable[[], object] = lambda: None,
         on_notice: Callable[[Notice], None] = lambda _: None,
@@ -262,7 +262,7 @@ class Driver:
             return []
         held = self._hold_back(command)
         if held is not None:
-            return [self._failed(command, Failure(kind=OutcomeKind.REFUSED, text=held))]
+            return [self._failed(command, held)]
         try:
             match command:
                 case SubmitOrder(intent=intent):

@@ -9,6 +9,7 @@ from ..core.audit_logger import AuditLogger
 from ..core.commands import CancelOrder, LookUpOrder, LookUpSymbol, SubmitOrder
 from ..core.denial import DenialCode
 from ..core.errors import AuditError
+from ..core.outcome import Failure, OutcomeKind
 from ..core.request_weight import RequestClass, RequestWeightTracker
 from ..core.values import ArmingMode, Role
 from .driver import Asking, Notice
@@ -81,17 +82,19 @@ class Gates:
             **numbers,
         )
 
-    def hold_back(self, command: Asking) -> str | None:
-        """Why a request is not sent now: a spent budget, a 429, a ban. Protection is held back by a ban only."""
-        return self._held_back(_purpose(command), _weight(command))
+    def hold_back(self, command: Asking) -> Failure | None:
+        """Why a request is not sent now, and for how long: a spent budget, a 429, a ban. Protection is held back by a
+        ban only."""
+        admission = self._tracker.admits(_purpose(command), weight=_weight(command))
+        if admission.ok:
+            return None
+        text = f"not sent: {admission.reason} {admission.numbers}"
+        return Failure(kind=OutcomeKind.REFUSED, text=text, retry_after_s=admission.wait_ms / 1000)
 
     def routine_held_back(self, weight: int) -> str | None:
         """Why questions of so much weight are not asked now that only entries wait for, or that look whether all is as
         it was: the last tenth of the budget is for what may be bare."""
-        return self._held_back(RequestClass.ROUTINE, weight)
-
-    def _held_back(self, purpose: RequestClass, weight: int) -> str | None:
-        admission = self._tracker.admits(purpose, weight=weight)
+        admission = self._tracker.admits(RequestClass.ROUTINE, weight=weight)
         return None if admission.ok else f"not sent: {admission.reason} {admission.numbers}"
 
 

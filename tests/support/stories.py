@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from decimal import Decimal
 
+from msgspec.structs import replace
+
 from bracketeer.core.client_ids import client_order_id
 from bracketeer.core.commands import AnyCommand
 from bracketeer.core.events import (
@@ -204,13 +206,12 @@ class Story(StoryLog):
             )
         )
 
-    def look_up_failed(self, client_id: str = "", symbol: str = "", *, algo: bool = False) -> list[AnyCommand]:
-        """A question went unanswered."""
-        return self.feed(
-            LookUpFailed(
-                at_ms=self.now, failure=failure(unknown=True), client_order_id=client_id, symbol=symbol, algo=algo
-            )
-        )
+    def look_up_failed(
+        self, client_id: str = "", symbol: str = "", *, algo: bool = False, retry_after_s: float | None = None
+    ) -> list[AnyCommand]:
+        """A question went unanswered, or was held back for so long."""
+        why = replace(failure(unknown=True), retry_after_s=retry_after_s)
+        return self.feed(LookUpFailed(at_ms=self.now, failure=why, client_order_id=client_id, symbol=symbol, algo=algo))
 
     # The stream, and answers about orders.
 

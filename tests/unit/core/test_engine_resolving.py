@@ -164,6 +164,17 @@ def test_asks_again_when_a_question_fails() -> None:
         assert story.order_lookups == [E0] * count
 
 
+@pytest.mark.parametrize(("retry_after_s", "pause_ms"), [(0.1, 250), (3.2, 3200), (57.0, 5000)])
+def test_asks_again_when_it_may(retry_after_s: float, pause_ms: int) -> None:
+    """After a 429, or with the budget spent, not before that is over: each attempt would be a line in the log."""
+    story = lost()
+    story.look_up_failed(E0, retry_after_s=retry_after_s)
+    story.run_until(story.now + pause_ms - 1)
+    assert story.order_lookups == [E0]
+    story.run_until(story.now + 1)
+    assert story.order_lookups == [E0] * 2
+
+
 def test_sends_nothing_when_a_question_about_an_entry_in_flight_fails() -> None:
     """Only a refusal with proof schedules another send of the entry, never an unanswered question."""
     story = Story()

@@ -68,7 +68,7 @@ def test_entry_needs_room_for_its_whole_bracket(tracker: RequestWeightTracker) -
     tracker.observe({"x-mbx-order-count-10s": "267"})
     assert tracker.admits(ENTRY, weight=1, orders=3).ok
     refusal = tracker.admits(ENTRY, weight=1, orders=4)
-    assert (refusal.ok, refusal.reason) == (False, "budget_orders_10s")
+    assert (refusal.ok, refusal.reason, refusal.wait_ms) == (False, "budget_orders_10s", 9_000)
     assert refusal.numbers == {
         "used": 267,
         "cost": 4,
@@ -144,6 +144,7 @@ def test_after_429_only_exits_and_protection(
     assert allowed(tracker) == "PX"
     refusal = tracker.admits(QUERY, 1)
     assert (refusal.reason, refusal.numbers) == ("rate_limited", {"until_ms": until_ms})
+    assert refusal.wait_ms == until_ms - clock.now_ms
     assert (tracker.status().level, tracker.status().limited_until_ms) == ("limited", until_ms)
     clock.now_ms = until_ms
     assert allowed(tracker) == "PXQRE"

@@ -13,6 +13,7 @@ from bracketeer.core.commands import Alert
 from bracketeer.core.errors import BracketeerError, JournalError
 from bracketeer.core.events import EngineStarted, OrderUpdated, PositionUpdated, SignalContext, SignalReceived
 from bracketeer.core.instrument import Instrument
+from bracketeer.core.outcome import Failure, OutcomeKind
 from bracketeer.core.settings import Policy
 from bracketeer.core.signal import Signal, SignalType
 from bracketeer.core.state import State
@@ -213,7 +214,7 @@ def test_full_journal_withholds_the_entry(journal: AuditLogger, monkeypatch: pyt
 
 def test_held_back_requests_are_answered_without_the_exchange(journal: AuditLogger) -> None:
     """During a ban nothing is sent, and what was to be sent is refused with proof, not unknown."""
-    driver = driver_on(journal, Later(), [], hold_back=lambda _: "banned")
+    driver = driver_on(journal, Later(), [], hold_back=lambda _: Failure(kind=OutcomeKind.REFUSED, text="banned"))
     ticket = Ticket()
     driver.handle(signal_event(), ticket=ticket)
     report = ticket.result()
