@@ -30,6 +30,19 @@ PLACES = [
 """Effects of an entry: each journal write, each request before it leaves, and each that has just left."""
 
 
+MANY_STARTS = tuple(step for _ in range(30) for step in (crash(down_ms=50), started(), wait(300)))
+"""A start asks for some 95 of the 2400 units of a minute, and more with a position open."""
+
+
+def _many_starts(seen: Evidence) -> None:
+    kills = seen.run.figures["kills"]
+    expect(kills == len(MANY_STARTS) // 3, f"killed {kills} times")
+    seen.expect_alert("start_degraded")
+    expect(seen.lines("start_completed"), "the last start never found everything out")
+    seen.expect_entries(1)
+    seen.expect_protected("0.010")
+
+
 def once_and_safe(seen: Evidence) -> None:
     """Killed, and one entry at most, guarded or gone."""
     expect(seen.run.figures["kills"] >= 1, "the process was not killed")
@@ -209,5 +222,16 @@ SCENARIOS = (
             ),
         },
         check=_protect_only,
+    ),
+    Scenario(
+        name="many_starts_in_a_minute",
+        modes=(4, 18),
+        fault="kill -9 thirty times within a minute: too little request weight for that; with a position, without",
+        invariant="no 429: protect-only while there is no room, what is open stays guarded; completed a minute later",
+        stories={
+            "guarded": tell(wait(20_500), entry(), opened(), *MANY_STARTS, wait(62_000), settled()),
+            "flat": tell(wait(20_500), *MANY_STARTS, wait(62_000), entry(), opened(), settled()),
+        },
+        check=_many_starts,
     ),
 )
