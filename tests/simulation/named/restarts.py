@@ -205,7 +205,7 @@ SCENARIOS = (
             "account": tell(
                 entry(),
                 opened(),
-                fault("refuse", path=POSITION, code=-1000, times=12),
+                fault("refuse", path=POSITION, code=-1000, times=24),  # the engine asks there, too
                 crash(),
                 started(),
                 wait(40_000),
