@@ -5,7 +5,8 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from .bracket import Bracket, CloseReason
-from .commands import Conclude
+from .commands import Alert, Conclude
+from .denial import DenialCode
 from .legs import armed_leg, covers, shown_leg, standing_leg
 from .naked import naked_time
 from .order import Order
@@ -18,6 +19,11 @@ from .values import ZERO, Role, tidy
 
 TAKE_PROFIT_PATIENCE = 3
 """After this many refusals the report says `partially_protected`; the take profit is tried on."""
+REFUSALS_TOLD = 5
+REFUSALS_TOLD_AGAIN = 100
+"""After so many entries in a row that were not executed a person is told, and then after every so many."""
+TRADING_GOES_ON = frozenset({DenialCode.SYMBOL_BUSY, DenialCode.POSITION_OPEN, DenialCode.OPPOSITE_POSITION})
+"""Denials for a trade that is open: nothing is blocked."""
 
 
 def conclude_entry(turn: Turn, bracket: Bracket) -> Bracket:
@@ -52,6 +58,7 @@ def conclude_entry(turn: Turn, bracket: Bracket) -> Bracket:
         )
     report = build_report(turn, bracket, status, reason)
     if status is not ReportStatus.UNRESOLVED:
+        turn.state.refusals = 0
         text = f"the position stands: {status.value}"
         turn.announce("reported", text, bracket, status=status.value, **_naked_facts(report))
     turn.commands.append(Conclude(report=report))
@@ -104,6 +111,10 @@ def end_bracket(turn: Turn, bracket: Bracket) -> None:
     """The bracket is flat and nothing of it rests: report, announce, forget its orders."""
     status, reason = _ending(turn, bracket)
     report = build_report(turn, bracket, status, reason)
+    if executed_in(turn.state, bracket) > 0:
+        turn.state.refusals = 0
+    elif bracket.closing is None:
+        _count_refusal(turn, bracket.signal_id, bracket.symbol, reason)
     if bracket.reported in ("", ReportStatus.UNRESOLVED.value):
         turn.commands.append(Conclude(report=report))
     for closer in bracket.closers:
@@ -252,4 +263,16 @@ def refuse(turn: Turn, signal: Signal, status: ReportStatus, reason: Reason | No
     """Answer a signal that causes nothing."""
     report = ExecutionReport(signal_id=signal.signal_id, symbol=signal.symbol, status=status, reason=reason)
     turn.commands.append(Conclude(report=report))
+    if signal.signal_type.is_entry and reason is not None and reason.code not in TRADING_GOES_ON:
+        _count_refusal(turn, signal.signal_id, signal.symbol, reason)
     return report
+
+
+def _count_refusal(turn: Turn, signal_id: str, symbol: str, reason: Reason | None) -> None:
+    """One more entry was not executed. Each says why; that it is every one since days is what nobody sees."""
+    turn.state.refusals += 1
+    count = turn.state.refusals
+    if count == REFUSALS_TOLD or count % REFUSALS_TOLD_AGAIN == 0:
+        why = "" if reason is None else f", the newest for {reason.code}: {reason.text}"
+        text = f"{count} entries in a row were not executed{why}"
+        turn.commands.append(Alert(code="entries_refused", text=text, symbol=symbol, signal_id=signal_id))

@@ -67,6 +67,7 @@ class State(msgspec.Struct, kw_only=True):
     positions: dict[str, PositionView] = msgspec.field(default_factory=dict)  # by "SYMBOL|SIDE"
     signals: dict[str, SignalRecord] = msgspec.field(default_factory=dict)  # oldest first
     anomalies: int = 0
+    refusals: int = 0  # entries in a row that were not executed
     arming_refused: ArmingRefusal | None = None  # ARM=with_entry is not to be had on this venue
 
     @property

@@ -63,6 +63,7 @@ def _hedge(seen: Evidence) -> None:
         f"the reason does not tell: {report.reason}",
     )
     seen.expect_entries(0)
+    seen.expect_alert("entries_refused")
 
 
 def _precise(seen: Evidence) -> None:
@@ -134,10 +135,18 @@ SCENARIOS = (
         name="hedge_mode_appears",
         modes=(19,),
         fault="a person switches the flat account to hedge mode while the manager runs",
-        invariant="the entry is not executed and the answer names the reason; nothing is assumed",
-        stories=alone(wait(500), Step("hedge_mode"), entry(), answered(), Step("one_way_mode")),
+        invariant="the entry is not executed and the answer names the reason; the fifth in a row is an alert",
+        stories=alone(
+            wait(500),
+            Step("hedge_mode"),
+            *(
+                step
+                for number in range(1, 6)
+                for step in (entry(f"entry-{number}", quantity=f"0.01{number}"), answered())
+            ),
+            Step("one_way_mode"),
+        ),
         check=_hedge,
-        missing="an alert after N refusals in a row is not built yet",
     ),
     Scenario(
         name="quantity_cannot_be",

@@ -7,7 +7,7 @@ from decimal import Decimal
 import msgspec
 import pytest
 
-from bracketeer.core.commands import LookUpOrder, SubmitOrder
+from bracketeer.core.commands import Alert, LookUpOrder, SubmitOrder
 from bracketeer.core.engine import step
 from bracketeer.core.events import EntryWithheld, SignalContext, SignalReceived
 from bracketeer.core.settings import Policy
@@ -266,6 +266,35 @@ def test_does_not_resend_when_the_stream_tells_of_the_entry_during_the_pause() -
     assert story.submitted == [E0]
 
 
+def test_tells_a_person_when_no_entry_is_executed_any_more() -> None:
+    """Denied by us or refused by the exchange, five in a row: each has its answer, and nobody may read those. A denial
+    for a trade that is open does not count, and one execution ends the row."""
+    story = Story()
+
+    def deny(*numbers: int) -> None:
+        for number in numbers:
+            story.signal(signal_id=f"denied-{number}", problem="rate_budget")
+
+    deny(1, 2, 3)
+    story.signal()
+    story.refuse(E0, -2019)
+    assert story.alerts == []
+    deny(4)
+    assert story.alerts == ["entries_refused"]
+    alert = story.all(Alert)[-1]
+    assert "5 entries in a row were not executed" in alert.text
+    assert "rate_budget" in alert.text
+    deny(*range(5, 100))
+    assert story.alerts == ["entries_refused"] * 2
+    story = Story().protected()
+    deny(1, 2, 3, 4)
+    for number in range(5):
+        story.signal(signal_id=f"busy-{number}", amount="1")
+    assert story.alerts == []
+    deny(5)
+    assert story.alerts == ["entries_refused"]
+
+
 def test_denies_and_forgets_when_the_entry_is_withheld() -> None:
     """What was not sent for want of a journal is a denial, and its id is good for another try."""
     story = Story()
@@ -369,6 +398,8 @@ def test_denies_an_entry_when_its_numbers_are_wrong(changes: dict[str, str | Non
     before = story.state.encode()
     story.signal(**changes)  # type: ignore[arg-type]
     assert [(r.status, r.reason and r.reason.code) for r in story.reports] == [("denied", code)]
+    assert story.state.refusals == 1
+    story.state.refusals = 0  # that it was counted is all that is kept of it
     assert story.state.encode() == before
 
 
