@@ -101,7 +101,7 @@ class BinanceGateway:
 
     def look_up_order(self, command: LookUpOrder) -> list[OrderUpdated | AlgoUpdated | OrderNotFound | LookUpFailed]:
         """Ask about one order; for a triggered conditional one, the ordinary order it became comes first."""
-        return lookups.look_up_order(self._look_up, command)
+        return lookups.look_up_order(self._look_up, self._once, command)
 
     def look_up_symbol(
         self, command: LookUpSymbol, early: Callable[[SymbolSnapshot], None] | None = None

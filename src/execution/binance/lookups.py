@@ -33,12 +33,14 @@ Found = OrderUpdated | AlgoUpdated
 Answer = Found | OrderNotFound | LookUpFailed
 
 
-def look_up_order(asker: Asker, command: LookUpOrder) -> list[Answer]:
-    """Ask about one order of ours. "Not found" is dated with the instant before the first question."""
+def look_up_order(asker: Asker, once: Asker, command: LookUpOrder) -> list[Answer]:
+    """Ask about one order of ours. "Not found" is dated with the instant before the first question.
+
+    `once` asks what another place can answer as well, and so is not worth a second attempt.
+    """
     asked_at_ms = asker.client.clock.now_ms()
-    find = _find_algo if command.algo else _find_normal
     try:
-        found = find(asker, command)
+        found = _find_algo(asker, once, command) if command.algo else _find_normal(asker, command)
     except ExchangeError as error:
         return [
             LookUpFailed(
@@ -127,9 +129,9 @@ def _order(asker: Asker, command: LookUpOrder, **key: str | int) -> OrderUpdated
     return asker.ask(client.query_order, translate, symbol=command.symbol, **key)
 
 
-def _find_algo(asker: Asker, command: LookUpOrder) -> list[Found]:
+def _find_algo(asker: Asker, once: Asker, command: LookUpOrder) -> list[Found]:
     """The conditional order, and before it the ordinary one it became: who reads in order knows the fill first."""
-    found = _algo_order(asker, command)
+    found = _algo_order(asker, once, command)
     if found is None:
         return []
     row, algo = found
@@ -148,10 +150,11 @@ def _find_algo(asker: Asker, command: LookUpOrder) -> list[Found]:
         raise
 
 
-def _algo_order(asker: Asker, command: LookUpOrder) -> tuple[WireAlgoOrder, AlgoUpdated] | None:
+def _algo_order(asker: Asker, once: Asker, command: LookUpOrder) -> tuple[WireAlgoOrder, AlgoUpdated] | None:
     """By id, then in the open list, then in the full one: -2013 by id was seen for orders that were open (§4.7).
 
-    None says that it does not rest: the open list was read and lacks it, though what became of it may not be known.
+    None says that it does not rest: the open list was read and lacks it, though what became of it may not be known. Only
+    that question is repeated: the position may be bare, and each attempt may take as long as our patience.
     """
     client = asker.client
 
@@ -163,7 +166,7 @@ def _algo_order(asker: Asker, command: LookUpOrder) -> tuple[WireAlgoOrder, Algo
         return next((translate(row) for row in rows), None)
 
     try:
-        return asker.ask(
+        return once.ask(
             client.query_algo_order,
             lambda raw: translate(read_algo_order(raw)),
             clientAlgoId=command.client_order_id,
@@ -175,7 +178,7 @@ def _algo_order(asker: Asker, command: LookUpOrder) -> tuple[WireAlgoOrder, Algo
     if found is not None:
         return found
     try:
-        return asker.ask(client.get_all_algo_orders, pick, symbol=command.symbol)
+        return once.ask(client.get_all_algo_orders, pick, symbol=command.symbol)
     except ExchangeError as error:
         if isinstance(error, _NO_MORE_QUESTIONS):
             raise

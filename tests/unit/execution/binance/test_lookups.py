@@ -197,6 +197,7 @@ def test_an_algo_order_that_the_open_list_lacks_does_not_rest(failing: str) -> N
     desk.exchange.answer(failing, requests.ReadTimeout())
     (event,) = desk.gateway.look_up_order(about())
     assert isinstance(event, OrderNotFound)
+    assert desk.exchange.calls() == [ALGO, OPEN_ALGO, ALL_ALGO], "a silence costs a second: it is not tried again"
 
 
 @pytest.mark.parametrize("refused", [ALGO, ALL_ALGO])
