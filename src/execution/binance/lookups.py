@@ -153,8 +153,8 @@ def _find_algo(asker: Asker, once: Asker, command: LookUpOrder) -> list[Found]:
 def _algo_order(asker: Asker, once: Asker, command: LookUpOrder) -> tuple[WireAlgoOrder, AlgoUpdated] | None:
     """By id, then in the open list, then in the full one: -2013 by id was seen for orders that were open (§4.7).
 
-    None says that it does not rest: the open list was read and lacks it, though what became of it may not be known. Only
-    that question is repeated: the position may be bare, and each attempt may take as long as our patience.
+    None says that it does not rest: the open list was read and lacks it, though what became of it may not be known.
+    Only that question is repeated: the position may be bare, and each attempt may take as long as our patience.
     """
     client = asker.client
 
