@@ -58,7 +58,7 @@ def new_client_id_on_retry(patch: Patches) -> None:
 
 
 @mutant(
-    "The first answer that an order does not exist is believed, while its request may still be on its way.", first=50
+    "The first answer that an order does not exist is believed, while its request may still be on its way.", first=86
 )
 def believe_first_2013(patch: Patches) -> None:
     def make(weigh: Any) -> Any:
@@ -176,7 +176,7 @@ def unresolved_stop_is_live(patch: Patches) -> None:
     patch.function("core.guarding", "_resting", make)
 
 
-@mutant("A refusal that says that such an order is there (-4116, -4130) is taken for our own live stop.", first=212)
+@mutant("A refusal that says that such an order is there (-4116, -4130) is taken for our own live stop.", first=218)
 def already_there_is_live(patch: Patches) -> None:
     def make(failed: Any) -> Any:
         def hopeful(turn: Any, algo: Any, *, unknown: bool) -> None:
@@ -191,7 +191,7 @@ def already_there_is_live(patch: Patches) -> None:
     patch.function("core.updates", "_algo_failed", make)
 
 
-@mutant("A stop that has FINISHED is taken for filled.", first=58)
+@mutant("A stop that has FINISHED is taken for filled.", first=229)
 def finished_is_filled(patch: Patches) -> None:
     def make(updated: Any) -> Any:
         def hopeful(turn: Any, event: Any) -> None:
