@@ -236,7 +236,7 @@ def _order_not_found(turn: Turn, event: OrderNotFound) -> None:
     if bracket is None:
         return
     if isinstance(record, AlgoOrder):
-        algo_not_found(turn, bracket, record, event.asked_at_ms)
+        algo_not_found(turn, bracket, record, event.asked_at_ms, event.resting)
     elif record is not None:
         order_not_found(turn, bracket, record, event.asked_at_ms)
 

@@ -157,6 +157,7 @@ class OrderNotFound(Event, frozen=True, kw_only=True, tag="order_not_found"):
     client_order_id: str
     asked_at_ms: int
     algo: bool
+    resting: tuple[str, ...] | None = None  # of a conditional one: the client ids in the open list that lacks it
 
 
 class LookUpFailed(Event, frozen=True, kw_only=True, tag="look_up_failed"):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from .bracket import Bracket
 from .denial import DenialCode
-from .legs import LEGS, armed_leg, standing_leg
+from .legs import LEGS, armed_leg, legs_of, standing_leg
 from .order import ALGO_TRIGGERED, ORDER_WORKING, AlgoOrder, Order
 from .position import Agreement, agreement, expected_amount, open_quantity, orders_of
 from .state import position_key
@@ -181,8 +181,16 @@ def _may_have_closed(turn: Turn, bracket: Bracket) -> bool:
     return any(leg is not None and leg.status not in UNFIRED for leg in armed)
 
 
-def algo_not_found(turn: Turn, bracket: Bracket, algo: AlgoOrder, asked_at_ms: int) -> None:
-    """Weigh one answer that a conditional order is in none of the three places it could be (§4.7)."""
+def algo_not_found(
+    turn: Turn, bracket: Bracket, algo: AlgoOrder, asked_at_ms: int, resting: tuple[str, ...] | None
+) -> None:
+    """Weigh one answer that a conditional order is in none of the three places it could be (§4.7). The open list that
+    lacks it (`resting`) may lack another one, too."""
+    for other in legs_of(turn.state, bracket):
+        settled = other.acked_ms is not None and other.acked_ms + SETTLE_MS <= asked_at_ms
+        lacks = resting is not None and other is not algo and other.intent.client_order_id not in resting
+        if lacks and settled and other.status is AlgoStatus.NEW:
+            turn.look_up(other, "missing_from_list")
     misses = algo.tries.misses + 1
     pause = min(ASK_AGAIN_MS // 2 << min(misses - 1, 10), ASK_SELDOM_MS)
     algo = turn.update_algo(algo, asking=False, misses=misses, next_at_ms=turn.now_ms + pause)

@@ -195,14 +195,17 @@ class Story(StoryLog):
         """A cancel was refused."""
         return self.feed(CancelFailed(at_ms=self.now, client_order_id=client_id, failure=failure(code)))
 
-    def not_found(self, client_id: str, asked_at_ms: int | None = None) -> list[AnyCommand]:
-        """The exchange does not know an order."""
+    def not_found(
+        self, client_id: str, asked_at_ms: int | None = None, *, resting: tuple[str, ...] | None = None
+    ) -> list[AnyCommand]:
+        """The exchange does not know an order; of a conditional one, what the open list had instead."""
         return self.feed(
             OrderNotFound(
                 at_ms=self.now,
                 client_order_id=client_id,
                 asked_at_ms=self.now if asked_at_ms is None else asked_at_ms,
                 algo=client_id in self.state.algos,
+                resting=resting,
             )
         )
 

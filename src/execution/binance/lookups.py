@@ -39,8 +39,9 @@ def look_up_order(asker: Asker, once: Asker, command: LookUpOrder) -> list[Answe
     `once` asks what another place can answer as well, and so is not worth a second attempt.
     """
     asked_at_ms = asker.client.clock.now_ms()
+    resting: list[str] = []
     try:
-        found = _find_algo(asker, once, command) if command.algo else _find_normal(asker, command)
+        found = _find_algo(asker, once, command, resting) if command.algo else _find_normal(asker, command)
     except ExchangeError as error:
         return [
             LookUpFailed(
@@ -59,6 +60,7 @@ def look_up_order(asker: Asker, once: Asker, command: LookUpOrder) -> list[Answe
             client_order_id=command.client_order_id,
             asked_at_ms=asked_at_ms,
             algo=command.algo,
+            resting=tuple(resting) if command.algo else None,
         )
     ]
 
@@ -129,9 +131,9 @@ def _order(asker: Asker, command: LookUpOrder, **key: str | int) -> OrderUpdated
     return asker.ask(client.query_order, translate, symbol=command.symbol, **key)
 
 
-def _find_algo(asker: Asker, once: Asker, command: LookUpOrder) -> list[Found]:
+def _find_algo(asker: Asker, once: Asker, command: LookUpOrder, resting: list[str]) -> list[Found]:
     """The conditional order, and before it the ordinary one it became: who reads in order knows the fill first."""
-    found = _algo_order(asker, once, command)
+    found = _algo_order(asker, once, command, resting)
     if found is None:
         return []
     row, algo = found
@@ -150,11 +152,14 @@ def _find_algo(asker: Asker, once: Asker, command: LookUpOrder) -> list[Found]:
         raise
 
 
-def _algo_order(asker: Asker, once: Asker, command: LookUpOrder) -> tuple[WireAlgoOrder, AlgoUpdated] | None:
+def _algo_order(
+    asker: Asker, once: Asker, command: LookUpOrder, resting: list[str]
+) -> tuple[WireAlgoOrder, AlgoUpdated] | None:
     """By id, then in the open list, then in the full one: -2013 by id was seen for orders that were open (§4.7).
 
     None says that it does not rest: the open list was read and lacks it, though what became of it may not be known.
-    Only that question is repeated: the position may be bare, and each attempt may take as long as our patience.
+    Only that question is repeated: the position may be bare, and each attempt may take as long as our patience. What
+    else it shows goes into `resting`.
     """
     client = asker.client
 
@@ -174,7 +179,11 @@ def _algo_order(asker: Asker, once: Asker, command: LookUpOrder) -> tuple[WireAl
     except ExchangeError as error:
         if isinstance(error, _NO_MORE_QUESTIONS):
             raise
-    found = asker.ask(client.get_open_algo_orders, pick, symbol=command.symbol)
+    resting[:], found = asker.ask(
+        client.get_open_algo_orders,
+        lambda raw: ([row.client_algo_id for row in read_algo_orders(raw)], pick(raw)),
+        symbol=command.symbol,
+    )
     if found is not None:
         return found
     try:

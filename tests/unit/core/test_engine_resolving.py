@@ -175,6 +175,16 @@ def test_asks_again_when_it_may(retry_after_s: float, pause_ms: int) -> None:
     assert story.order_lookups == [E0] * 2
 
 
+@pytest.mark.parametrize(("resting", "asked"), [((S0,), []), ((), [S0]), (None, [])])
+def test_asks_about_the_stop_when_the_list_that_lacks_the_target_lacks_it_too(
+    resting: tuple[str, ...] | None, asked: list[str]
+) -> None:
+    """One list, read for another order, is all that may come through on a bad network."""
+    story = Story().protected()
+    commands = story.not_found(P0, resting=resting)
+    assert [c.client_order_id for c in commands if isinstance(c, LookUpOrder)] == asked
+
+
 def test_sends_nothing_when_a_question_about_an_entry_in_flight_fails() -> None:
     """Only a refusal with proof schedules another send of the entry, never an unanswered question."""
     story = Story()

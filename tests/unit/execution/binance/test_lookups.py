@@ -173,10 +173,10 @@ def test_an_algo_order_is_found_in_the_full_list() -> None:
 
 
 def test_an_algo_order_is_not_found_only_when_all_three_say_so() -> None:
-    """Dated before the first question."""
-    desk = Desk({ALGO: NO_SUCH, OPEN_ALGO: [[]], ALL_ALGO: [[]]})
+    """Dated before the first question, and with what the open list had instead."""
+    desk = Desk({ALGO: NO_SUCH, OPEN_ALGO: [[WAITING | {"clientAlgoId": "other"}]], ALL_ALGO: [[]]})
     assert desk.gateway.look_up_order(about()) == [
-        OrderNotFound(at_ms=NOW_MS, client_order_id="bktr-stop", asked_at_ms=NOW_MS, algo=True)
+        OrderNotFound(at_ms=NOW_MS, client_order_id="bktr-stop", asked_at_ms=NOW_MS, algo=True, resting=("other",))
     ]
     assert desk.exchange.calls() == [ALGO, OPEN_ALGO, ALL_ALGO]
 
