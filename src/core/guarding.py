@@ -23,6 +23,7 @@ CLOSE_TEXTS = {
     CloseReason.TAKE_PROFIT_CROSSED: "the price is already through the take profit; the position is closed at market",
 }
 
+STOP_ONLY = Target(stop_wanted=True, take_wanted=False)
 GUARDING = frozenset({LegState.LIVE, LegState.TRIGGERED})
 
 
@@ -32,17 +33,7 @@ def guard(turn: Turn, bracket: Bracket) -> Bracket:
         stop_wanted=bracket.stop_loss is not None,
         take_wanted=bracket.take_profit is not None,
     )
-    actions = plan_protection(
-        target,
-        open_quantity(turn.state, bracket),
-        {role: _resting(turn, bracket, role) for role in (Role.STOP_LOSS, Role.TAKE_PROFIT)},
-        now_ms=turn.now_ms,
-        naked_since_ms=_answerable_since(turn, bracket),
-        naked_limit_ms=turn.state.policy.naked_limit_ms,
-    )
-    for action in actions:
-        bracket = _do(turn, bracket, action)
-    return bracket
+    return _keep(turn, bracket, target, open_quantity(turn.state, bracket), _answerable_since(turn, bracket))[0]
 
 
 def guard_presumed(turn: Turn, bracket: Bracket, amount: Decimal) -> tuple[Bracket, bool]:
@@ -51,7 +42,7 @@ def guard_presumed(turn: Turn, bracket: Bracket, amount: Decimal) -> tuple[Brack
     Also whether it has to be closed, because the stop was not live in time.
     """
     since = bracket.presumed_since_ms
-    return _stop_only(turn, bracket, amount, None if since is None else max(since, turn.state.started_ms))
+    return _keep(turn, bracket, STOP_ONLY, amount, None if since is None else max(since, turn.state.started_ms))
 
 
 def guard_meanwhile(turn: Turn, bracket: Bracket) -> Bracket:
@@ -59,14 +50,17 @@ def guard_meanwhile(turn: Turn, bracket: Bracket) -> Bracket:
     the price is through it no stop can rest."""
     if bracket.stop_loss is None or bracket.closing in (CloseReason.STOP_CROSSED, CloseReason.STOP_SPENT):
         return bracket
-    return _stop_only(turn, bracket, open_quantity(turn.state, bracket), None)[0]
+    return _keep(turn, bracket, STOP_ONLY, open_quantity(turn.state, bracket), None)[0]
 
 
-def _stop_only(turn: Turn, bracket: Bracket, amount: Decimal, naked_since_ms: int | None) -> tuple[Bracket, bool]:
+def _keep(
+    turn: Turn, bracket: Bracket, target: Target, amount: Decimal, naked_since_ms: int | None
+) -> tuple[Bracket, bool]:
+    """Carry out what the planner wants for an amount; also whether that is to close it."""
     actions = plan_protection(
-        Target(stop_wanted=True, take_wanted=False),
+        target,
         amount,
-        {Role.STOP_LOSS: _resting(turn, bracket, Role.STOP_LOSS)},
+        {role: _resting(turn, bracket, role) for role in (Role.STOP_LOSS, Role.TAKE_PROFIT)},
         now_ms=turn.now_ms,
         naked_since_ms=naked_since_ms,
         naked_limit_ms=turn.state.policy.naked_limit_ms,

@@ -15,7 +15,7 @@ from .events import Fill, OpenOrder, SymbolSnapshot, TradeRow
 from .legs import legs_of
 from .order import AlgoOrder, Order, OrderChange, apply_algo, apply_order
 from .position import orders_of
-from .resolving import ASK_AGAIN_MS, SETTLE_MS
+from .resolving import ASK_AGAIN_MS, look_for_missing
 from .state import PositionView, position_key
 from .turn import Turn
 from .updates import foreign_trade
@@ -84,9 +84,7 @@ def _compare_algo(turn: Turn, algo: AlgoOrder, row: OpenOrder | None, snapshot: 
         elif algo.status is AlgoStatus.NEW and algo.tries.misses:
             turn.update_algo(algo, misses=0, next_at_ms=None)
         return
-    settled = algo.acked_ms is not None and algo.acked_ms + SETTLE_MS <= snapshot.requested_at_ms
-    if algo.status is AlgoStatus.NEW and settled:
-        turn.look_up(algo, "missing_from_snapshot")
+    look_for_missing(turn, algo, snapshot.requested_at_ms, "missing_from_snapshot")
 
 
 def _sweep(turn: Turn, bracket: Bracket, rows: dict[str, OpenOrder], snapshot: SymbolSnapshot) -> None:

@@ -187,10 +187,8 @@ def algo_not_found(
     """Weigh one answer that a conditional order is in none of the three places it could be (§4.7). The open list that
     lacks it (`resting`) may lack another one, too."""
     for other in legs_of(turn.state, bracket):
-        settled = other.acked_ms is not None and other.acked_ms + SETTLE_MS <= asked_at_ms
-        lacks = resting is not None and other is not algo and other.intent.client_order_id not in resting
-        if lacks and settled and other.status is AlgoStatus.NEW:
-            turn.look_up(other, "missing_from_list")
+        if resting is not None and other is not algo and other.intent.client_order_id not in resting:
+            look_for_missing(turn, other, asked_at_ms, "missing_from_list")
     misses = algo.tries.misses + 1
     pause = min(ASK_AGAIN_MS // 2 << min(misses - 1, 10), ASK_SELDOM_MS)
     algo = turn.update_algo(algo, asking=False, misses=misses, next_at_ms=turn.now_ms + pause)
@@ -200,6 +198,13 @@ def algo_not_found(
         _give_way(turn, bracket, algo)
     elif algo.status is AlgoStatus.NEW and misses >= MISSES_NEEDED:
         _give_up(turn, algo)
+
+
+def look_for_missing(turn: Turn, algo: AlgoOrder, asked_at_ms: int, why: str) -> None:
+    """Ask about a leg that should rest and that a list, asked for then, lacks; one that is new may be missing yet."""
+    settled = algo.acked_ms is not None and algo.acked_ms + SETTLE_MS <= asked_at_ms
+    if algo.status is AlgoStatus.NEW and settled:
+        turn.look_up(algo, why)
 
 
 def _give_up(turn: Turn, algo: AlgoOrder) -> None:
