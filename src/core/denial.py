@@ -19,6 +19,7 @@ class DenialCode(StrEnum):
     """Every reason for which a signal is not followed. Stable: programs upstream may branch on it."""
 
     MALFORMED_JSON = "malformed_json"
+    MALFORMED_SIGNAL = "malformed_signal"
     SIGNAL_ID_INVALID = "signal_id_invalid"
     SYMBOL_INVALID = "symbol_invalid"
     UNKNOWN_SYMBOL = "unknown_symbol"
@@ -98,8 +99,14 @@ _DESCRIPTIONS = {
         "The signal is not JSON, lacks a field, has an unknown one, or one of a wrong type. A misspelt field"
         " could be a lost stop, so nothing is guessed: correct the signal as the text says and send it again."
     ),
+    DenialCode.MALFORMED_SIGNAL: (
+        "A field of the `Signal` has a wrong type (a float as `timestamp`, say), or text that is not Unicode. The"
+        " audit log could not give it back as it was, and a replay would decide something else: build it with the"
+        " types the class names."
+    ),
     DenialCode.SIGNAL_ID_INVALID: (
-        "The signal id is empty, too long, or holds characters that cannot be printed. The id is what keeps a"
+        "The signal id is empty, too long, holds characters that cannot be printed, or reads like a secret"
+        " (`signature=…`) and would be masked in the log. The id is what keeps a"
         " signal from trading twice: give each wish one of 1 to 200 printable characters, without spaces at"
         " either end."
     ),

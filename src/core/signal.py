@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from .errors import BracketeerError
+from .redaction import Redactor
 from .values import PositionSide, Side, WorkingType
 
 if TYPE_CHECKING:
@@ -93,6 +94,34 @@ class Signal(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             return _DECODER.decode(text).to_signal()
         except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
             raise SignalMalformed(f"the signal cannot be read: {error}") from None
+
+
+def as_recorded(signal: Signal, redactor: Redactor) -> Signal:
+    """The signal as the journal will give it back: the first run has to follow what a replay will.
+
+    A `Signal` built in a program may hold anything in any field. What the journal could not hold, or would hold
+    otherwise, must not cause an order: the next start could not read of it.
+
+    Raises:
+        SignalMalformed: `malformed_signal`: a field of a wrong type, or text that is not Unicode; `signal_id_invalid`:
+            the id reads like a secret and is masked in the log, so that it could not be recognised.
+    """
+    try:
+        text = redactor.data(msgspec.json.encode(signal))
+        recorded = msgspec.json.decode(text, type=Signal)
+    except (msgspec.MsgspecError, TypeError, ValueError, RecursionError) as error:
+        raise SignalMalformed(f"the signal cannot be kept on record: {error}", code="malformed_signal") from None
+    for name in signal.__struct_fields__:
+        given = getattr(signal, name)
+        if not isinstance(given, str) and getattr(recorded, name) != given:  # bytes, which JSON has as other text
+            raise SignalMalformed(f"{name} cannot be kept on record: {given!r}", code="malformed_signal")
+    if recorded.signal_id != signal.signal_id:
+        raise SignalMalformed(
+            f"the signal id {recorded.signal_id!r} is masked in the audit log, as it reads like a secret, and could not"
+            " be recognised when it comes again: give it another one",
+            code="signal_id_invalid",
+        )
+    return recorded
 
 
 class _RawSignal(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -14,6 +14,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
 from dotenv import dotenv_values
 
 from ..core.form import is_symbol
@@ -29,6 +30,7 @@ __all__ = [
     "VARIABLES",
     "SettingsError",
     "Urls",
+    "checked",
     "env_file",
     "environment",
     "load_settings",
@@ -117,6 +119,20 @@ def environment(env: Mapping[str, str] | None) -> Mapping[str, str]:
 def env_file() -> Path:
     """Where `.env` is looked for."""
     return Path.cwd() / ".env"
+
+
+def checked(settings: Settings) -> Settings:
+    """Settings built in a program, as the audit log will give them back: a replay has to decide with the same.
+
+    Raises:
+        SettingsError: a value of a wrong type (a float as a number of ms, say), or two that contradict each other.
+    """
+    try:
+        recorded = msgspec.convert(msgspec.to_builtins(settings), type=Settings)
+    except (msgspec.MsgspecError, TypeError, ValueError) as error:
+        raise SettingsError(f"the settings cannot be used: {error}; give the types that `Settings` names") from None
+    _check_order(recorded)
+    return recorded
 
 
 def _parsed(name: str, text: str, variable: _Variable) -> Any:

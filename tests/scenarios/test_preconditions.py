@@ -11,6 +11,7 @@ import pytest
 from pytest_mock import MockerFixture
 
 from bracketeer import BracketeerError, OrderExecutionManager, ReportStatus, Settings, Signal, SignalType
+from bracketeer.core.journal import rebuild
 from bracketeer.simulator.server import RunningSimulator
 from tests.support.venue import BTC, FAST, Desk, desk, eventually
 
@@ -177,6 +178,24 @@ def test_malformed_json_is_denied_on_record(at: Desk) -> None:
     assert report.reason is not None
     assert (report.status, report.reason.code) == (ReportStatus.DENIED, "malformed_json")
     assert at.lines("signal_refused")
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"strategy": "buy \ud83d"}, "malformed_signal"),
+        ({"timestamp": 1.5}, "malformed_signal"),
+        ({"signal_id": "tv;signature=abc"}, "signal_id_invalid"),
+    ],
+)
+def test_signal_that_cannot_be_kept_on_record(at: Desk, changes: dict[str, Any], code: str) -> None:
+    """It is denied on record, sends nothing, and the log can be taken over."""
+    report = at.enter(**changes)
+    assert report.reason is not None
+    assert (report.status, report.reason.code) == (ReportStatus.DENIED, code)
+    assert at.requests("POST", "/fapi/v1/order") == []
+    assert at.lines("signal_refused")
+    assert rebuild(at.lines()) == at.manager.state()
 
 
 def test_symbol_that_is_not_trading(at: Desk) -> None:

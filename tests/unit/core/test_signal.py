@@ -8,7 +8,8 @@ import msgspec
 import pytest
 
 from bracketeer.core.events import AnyEvent, SignalContext, SignalReceived
-from bracketeer.core.signal import Amount, Signal, SignalMalformed, SignalType
+from bracketeer.core.redaction import Redactor
+from bracketeer.core.signal import Amount, Signal, SignalMalformed, SignalType, as_recorded
 from bracketeer.core.values import PositionSide, Side, WorkingType
 
 LONG = '{"signal_type": "LONG_ENTRY", "symbol": "BTCUSDT"'
@@ -109,3 +110,55 @@ def test_entries_open_and_closes_do_not(signal_type: SignalType, *, is_entry: bo
 def test_entry_side_follows_the_direction() -> None:
     """A long is bought, a short is sold."""
     assert (SignalType.LONG_ENTRY.entry_side, SignalType.SHORT_ENTRY.entry_side) == (Side.BUY, Side.SELL)
+
+
+def built(**fields: object) -> Signal:
+    """A signal as a careless program builds it: nothing checks the types."""
+    return Signal(**({"signal_type": SignalType.CLOSE, "symbol": "BTCUSDT", "signal_id": "s"} | fields))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"timestamp": 1766562549558.5},
+        {"ttl_ms": 0.5},
+        {"strategy": None},
+        {"strategy": "buy \ud83d"},
+        {"signal_id": "\ud83d"},
+        {"signal_id": 7},
+        {"symbol": b"BTCUSDT"},
+        {"strategy": object()},
+        {"position_side": "LEFT"},
+        {"signal_type": "HOLD"},
+    ],
+    ids=str,
+)
+def test_signal_that_the_log_could_not_give_back_is_not_followed(fields: dict[str, object]) -> None:
+    """Else the next start could not replay the log that holds it."""
+    with pytest.raises(SignalMalformed) as caught:
+        as_recorded(built(**fields), Redactor())
+    assert caught.value.code == "malformed_signal"
+
+
+def test_plain_text_becomes_what_a_replay_reads() -> None:
+    """Names given as text are the same as the enumeration's, now and later."""
+    given = built(signal_type="CLOSE", position_side="BOTH", working_type="MARK_PRICE", timestamp=1766562549558)
+    recorded = as_recorded(given, Redactor())
+    assert recorded.position_side is PositionSide.BOTH
+    assert recorded.working_type is WorkingType.MARK_PRICE
+    assert recorded.signal_type is SignalType.CLOSE
+
+
+@pytest.mark.parametrize("signal_id", ["tv;signature=abc", "listenKey:abc", "of a-secret-of-ours"])
+def test_id_that_the_log_would_mask_is_refused(signal_id: str) -> None:
+    """After a restart it would be forgotten, and the wish could be followed again."""
+    with pytest.raises(SignalMalformed) as caught:
+        as_recorded(built(signal_id=signal_id), Redactor(["a-secret-of-ours"]))
+    assert caught.value.code == "signal_id_invalid"
+    assert "abc" not in str(caught.value)
+    assert "a-secret-of-ours" not in str(caught.value)
+
+
+def test_other_text_is_followed_as_it_is_masked() -> None:
+    """What the log masks elsewhere decides nothing, and is the same in memory as on record."""
+    assert as_recorded(built(strategy="signature=abc"), Redactor()).strategy == "signature=***"

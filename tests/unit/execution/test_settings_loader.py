@@ -24,6 +24,7 @@ from bracketeer.execution.settings_loader import (
     VARIABLES,
     SettingsError,
     Urls,
+    checked,
     load_settings,
     resolve_urls,
 )
@@ -310,3 +311,25 @@ def test_arming_is_read_from_the_environment(folder: Path, monkeypatch: pytest.M
         resolve_urls(testnet=False)
     monkeypatch.setenv(ALLOW_MAINNET, "yes")
     assert resolve_urls(testnet=False) == MAINNET
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        Settings(policy=Policy(naked_limit_ms=1500.0)),  # type: ignore[arg-type]
+        Settings(policy=Policy(naked_limit_ms="1500")),  # type: ignore[arg-type]
+        Settings(policy=Policy(arm="at_once")),  # type: ignore[arg-type]
+        Settings(read_timeout_ms=0.5),  # type: ignore[arg-type]
+        Settings(policy=Policy(poll_interval_ms=2000, poll_idle_interval_ms=1000)),
+    ],
+)
+def test_settings_that_the_log_could_not_give_back_are_refused(settings: Settings) -> None:
+    """They are journaled at every start: one that cannot be read there would be the last."""
+    with pytest.raises(SettingsError):
+        checked(settings)
+
+
+def test_settings_built_with_plain_text_mean_the_same() -> None:
+    """A replay reads the enumeration's member; so does the first run."""
+    settings = checked(Settings(policy=Policy(arm="after_fill"), rate_limit_hard_threshold=1))  # type: ignore[arg-type]
+    assert settings.policy.arm is ArmingMode.AFTER_FILL
