@@ -45,7 +45,7 @@ from .events import (
 from .guarding import guard, guard_meanwhile, keep_naked_time
 from .intake import receive
 from .order import ALGO_LOCAL, ORDER_LOCAL, AlgoOrder
-from .position import Agreement, agreement, open_quantity
+from .position import Agreement, agreement, newest_fill_known_ms, open_quantity
 from .presuming import presume
 from .reconcile import reconcile
 from .report import Reason, ReportStatus
@@ -53,6 +53,7 @@ from .reporting import build_report, conclude_entry
 from .resolving import (
     ASK_AGAIN_MS,
     ASK_SELDOM_MS,
+    STREAM_SILENCE_MS,
     algo_not_found,
     check_stream,
     count_disagreement,
@@ -145,6 +146,10 @@ def _watch(turn: Turn, bracket: Bracket) -> Bracket:
     elif bracket.disagree_since_ms is not None:
         bracket = turn.update(bracket, disagree_since_ms=None, disagreements=0, disagree_amount=None)
     interval = poll_pause_ms(turn.state)
+    if agreed is Agreement.UNKNOWN:  # the position that follows from a fill is told with it; else it is asked for
+        told_by_ms = newest_fill_known_ms(turn.state, bracket) + STREAM_SILENCE_MS
+        bracket = turn.wake(bracket, told_by_ms) if turn.now_ms < told_by_ms else bracket
+        interval = interval if turn.now_ms < told_by_ms else min(interval, turn.state.policy.poll_interval_ms)
     next_look = bracket.next_look_ms
     if next_look is None or next_look > turn.now_ms + interval:
         bracket = turn.update(bracket, next_look_ms=turn.now_ms + interval)

@@ -29,6 +29,11 @@ def orders_of(state: State, bracket: Bracket, *roles: Role) -> list[Order]:
     return [state.orders[i] for role in wanted for i in bracket.ids.get(role, ()) if i in state.orders]
 
 
+def newest_fill_known_ms(state: State, bracket: Bracket) -> int:
+    """When we learned of the newest fill of our orders; 0 without one."""
+    return max((order.last_fill_known_ms for order in orders_of(state, bracket)), default=0)
+
+
 def executed_in(state: State, bracket: Bracket) -> Decimal:
     """What the entry filled, in the base asset."""
     return state.orders[bracket.entry_id].executed
@@ -59,11 +64,11 @@ def agreement(state: State, bracket: Bracket, *, since_ms: int = 0) -> Agreement
     view = state.positions.get(position_key(bracket.symbol, bracket.position_side))
     if view is None or view.known_at_ms < since_ms:
         return Agreement.UNKNOWN
-    orders = orders_of(state, bracket)
     if view.exchange_time_ms is not None:  # both times are the exchange's own
-        fresh = view.exchange_time_ms >= max((order.last_fill_ms for order in orders), default=0)
+        newest_ms = max((order.last_fill_ms for order in orders_of(state, bracket)), default=0)
+        fresh = view.exchange_time_ms >= newest_ms
     else:  # both times are our estimates
-        fresh = view.known_at_ms >= max((order.last_fill_known_ms for order in orders), default=0)
+        fresh = view.known_at_ms >= newest_fill_known_ms(state, bracket)
     if not fresh:
         return Agreement.UNKNOWN
     return Agreement.AGREES if view.amount == expected_amount(state, bracket) else Agreement.DIFFERS

@@ -10,7 +10,7 @@ from .bracket import Bracket
 from .denial import DenialCode
 from .legs import LEGS, armed_leg, legs_of, standing_leg
 from .order import ALGO_TRIGGERED, ORDER_WORKING, AlgoOrder, Order
-from .position import Agreement, agreement, expected_amount, open_quantity, orders_of
+from .position import Agreement, agreement, expected_amount, newest_fill_known_ms, open_quantity, orders_of
 from .state import position_key
 from .turn import Turn
 from .values import ZERO, AlgoStatus, OrderStatus, Role
@@ -134,6 +134,8 @@ def order_not_found(turn: Turn, bracket: Bracket, order: Order, asked_at_ms: int
     order = turn.update_order(order, asking=False, misses=tries.misses + 1)
     if order.status in ORDER_WORKING:  # it was acknowledged: the answer lags
         turn.update_order(order, next_at_ms=turn.now_ms + ASK_AGAIN_MS)
+        if order.intent.role is Role.ENTRY:  # what lags may be its fill: then the position says so first
+            return turn.look_at_symbol(bracket, "entry_not_found", position_only=True)
         return bracket
     if order.status is not OrderStatus.UNRESOLVED:
         return bracket
@@ -282,9 +284,8 @@ def count_disagreement(turn: Turn, bracket: Bracket) -> Bracket:
 
 def _all_over(turn: Turn, bracket: Bracket) -> bool:
     """Whether every order of ours that could trade has ended, and it is known of every trade since whose it was."""
-    orders = orders_of(turn.state, bracket)
-    newest_ms = max((order.last_fill_known_ms for order in orders), default=0)
-    return all(order.closed for order in orders) and bracket.trades_known_ms > newest_ms
+    newest_ms = newest_fill_known_ms(turn.state, bracket)
+    return all(order.closed for order in orders_of(turn.state, bracket)) and bracket.trades_known_ms > newest_ms
 
 
 def check_stream(turn: Turn, bracket: Bracket) -> tuple[Bracket, bool]:

@@ -21,7 +21,7 @@ from .events import (
     SubmitFailed,
 )
 from .guarding import start_closing
-from .order import ALGO_TRIGGERED, AlgoOrder, Order, OrderChange, Verdict, apply_algo, apply_order
+from .order import ALGO_TRIGGERED, ORDER_WORKING, AlgoOrder, Order, OrderChange, Verdict, apply_algo, apply_order
 from .outcome import OutcomeKind
 from .resolving import ASK_AGAIN_MS, RESEND_TRIES, refuse_late_entry, refuse_leg
 from .state import PositionView, position_key
@@ -92,8 +92,12 @@ def submit_failed(turn: Turn, event: SubmitFailed) -> None:
             _algo_failed(turn, algo, unknown=failure.kind is OutcomeKind.UNKNOWN)
         return
     order = turn.state.orders.get(event.client_order_id)
-    if order is None or order.status is not OrderStatus.PENDING_NEW:
-        return  # the stream was faster than the failing reply: what it said stands
+    if order is None:
+        return
+    if order.status is not OrderStatus.PENDING_NEW:  # the stream was faster than the failing reply: what it said stands
+        if order.status in ORDER_WORKING and order.tries.next_at_ms is None:
+            turn.update_order(order, next_at_ms=turn.now_ms)  # of its end the reply would have told
+        return
     order = turn.update_order(order, dead_after_ms=max(order.tries.dead_after_ms, dead_after), **told)
     if failure.kind is OutcomeKind.UNKNOWN:
         turn.update_order(order, status=OrderStatus.UNRESOLVED, next_at_ms=turn.now_ms, misses=0)

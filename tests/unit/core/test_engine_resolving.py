@@ -435,3 +435,30 @@ def test_does_not_send_an_entry_in_flight_again_because_an_answer_makes_no_sense
     story.tick(250)
     story.tick(2000)
     assert story.submitted == [E0]
+
+
+def test_asks_at_once_when_the_reply_of_an_entry_that_the_stream_told_cannot_be_read() -> None:
+    """The stream said NEW, the reply with the end was garbled: the end would be missed for a second otherwise."""
+    story = Story()
+    story.signal()
+    story.told(E0, OrderStatus.NEW)
+    story.unknown(E0)
+    assert story.order(E0).status is OrderStatus.NEW
+    story.tick()
+    assert story.order_lookups == [E0]
+
+
+def test_looks_at_the_position_when_an_acknowledged_entry_is_denied() -> None:
+    """The question about the order lags behind its fill, and the stream lost it: the position shows it first."""
+    story = Story()
+    story.signal()
+    story.told(E0, OrderStatus.NEW)
+    story.unknown(E0)
+    story.tick()
+    story.now += 20
+    (look,) = [c for c in story.not_found(E0) if isinstance(c, LookUpSymbol)]
+    assert look.position_only
+    story.now += 20
+    story.snapshot("1")
+    story.now += 100
+    assert submits(story.tick()) == [S0]

@@ -184,3 +184,18 @@ def test_suspects_no_stream_for_what_it_was_not_connected_to_tell() -> None:
     story.told(X0, OrderStatus.FILLED, executed="1", average="60000", source="lookup", told_at_ms=closed_at)
     story.snapshot("0", [])
     assert renewals(story) == 0
+
+
+def test_asks_for_the_position_when_what_was_told_of_it_is_older_than_the_fill() -> None:
+    """By a millisecond, as two stamps may differ: then it is not known whether it has the fill in it, and what others
+    traded just before the entry would stay unnoticed until the next idle look."""
+    story = bracket_told(without="position")
+    story.position("0.6", story.now - 1)
+    filled, before = story.now, list(story.symbol_lookups)
+    story.run_until(filled + 999)
+    assert story.symbol_lookups == before
+    story.run_until(filled + 2000)
+    assert story.symbol_lookups == [*before, "poll"]
+    story.snapshot("0.6", [S0, P0])
+    story.run_until(filled + 3000)
+    assert story.symbol_lookups[-1] == "position_differs"
