@@ -1,6 +1,7 @@
 """The exchange's clock: an injected source that a test may stop, push forward or turn."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 
 class Clock:
@@ -13,6 +14,7 @@ class Clock:
     def __init__(self, source_ms: Callable[[], int]) -> None:
         self._source_ms = source_ms
         self._frozen_ms: int | None = None
+        self._instant_ms: int | None = None
         self._advanced_ms = 0
         self.offset_ms = 0
 
@@ -22,7 +24,20 @@ class Clock:
 
     def steady_ms(self) -> int:
         """Give the time that plans are made on."""
-        return (self._source_ms() if self._frozen_ms is None else self._frozen_ms) + self._advanced_ms
+        if self._frozen_ms is not None:
+            return self._frozen_ms + self._advanced_ms
+        return (self._source_ms() if self._instant_ms is None else self._instant_ms) + self._advanced_ms
+
+    @contextmanager
+    def one_instant(self) -> Iterator[None]:
+        """Read the source once for all that follows from one act: the exchange stamps the events of a trade alike
+        (binance-usdm.md §10.6)."""
+        before = self._instant_ms
+        self._instant_ms = self._source_ms() if before is None else before
+        try:
+            yield
+        finally:
+            self._instant_ms = before
 
     @property
     def is_frozen(self) -> bool:

@@ -132,6 +132,10 @@ class Exchange:
 
     def run(self, request: RestRequest, params: Params, view: View | None = None) -> HttpAnswer:
         """Execute a request and answer it."""
+        with self.clock.one_instant():
+            return self._run(request, params, view)
+
+    def _run(self, request: RestRequest, params: Params, view: View | None) -> HttpAnswer:
         now_ms = self.venue.now_ms()
         try:
             self.limits.check_ban(request.address, now_ms)

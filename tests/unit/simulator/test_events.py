@@ -1,5 +1,6 @@
 """User stream events: their order, their letters, and who hears them (``binance-usdm.md §10``)."""
 
+import itertools
 import json
 
 import pytest
@@ -15,6 +16,16 @@ def test_market_order_is_told_in_the_live_order() -> None:
     desk.market("BUY", "0.010")
     assert {(event["T"], event["E"]) for event in desk.events} == {(START_MS, START_MS)}
     assert desk.told() == ["TRADE_LITE", "ORDER NEW NEW", "ACCOUNT_UPDATE", "ORDER TRADE FILLED"]
+
+
+def test_one_trade_has_one_time_however_the_clock_runs() -> None:
+    """Whoever compares the position's time with the fill's must not find one older by a millisecond (``§10.6``)."""
+    desk = Desk()
+    desk.listen()
+    desk.exchange.clock._source_ms = itertools.count(START_MS).__next__
+    desk.market("BUY", "0.010")
+    assert len({(event["T"], event["E"]) for event in desk.events}) == 1
+    assert len(desk.events) == 4
 
 
 def test_several_fills_are_told_one_by_one() -> None:
