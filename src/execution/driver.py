@@ -3,13 +3,14 @@
 It is passive: whoever has an event (a caller, a worker with a reply, the stream's thread, the alarm) calls `handle`.
 The engine lock is held for the step and the appends, never for a network call or a disk sync. So the thread that
 learned of a fill sends the stop itself, with no hop in between; only the stream's thread hands its commands to workers,
-because it must go on reading.
+because it must go on reading, and never waits for a disk.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from functools import partial
 
 from ..core.audit_logger import AuditLogger
 from ..core.commands import (
@@ -33,7 +34,8 @@ from ..core.report import ExecutionReport
 from ..core.snapshot import Snapshot
 from ..core.state import State
 from ..core.values import Role
-from .chains import Chains, Next, Task
+from .chains import Chain, Chains, Next, Task
+from .durability import Durability
 from .ports import Gateway, Runtime
 from .ticket import Ticket
 
@@ -44,8 +46,15 @@ FILTER_ERRORS = frozenset({-1111, -4001, -4002, -4003, -4004, -4005, -4013, -401
 """Our rules let an order pass that the exchange's do not (binance-usdm.md §6): ours may be out of date."""
 
 
+ENTRY_DISK_S = 3.0
+"""How long an entry waits for its intent to be on disk: its price was judged when the signal came."""
+PROTECTION_DISK_PART = 8
+"""Exits and protection wait for the disk for this part of the naked limit, then they go all the same, as they do when
+the disk refuses (design note 001)."""
+
+
 class Driver:
-    """Owns the state and its lock. `on_notice` hears alerts and announcements, on whatever thread brought them."""
+    """Owns the state and its lock. `on_notice` hears alerts and announcements; it must return at once (`telling`)."""
 
     def __init__(
         self,
@@ -64,6 +73,7 @@ class Driver:
         self._gateway = gateway
         self._runtime = runtime
         self._chains = Chains(runtime.spawn)
+        self._durability = Durability(journal, runtime.spawn)
         self._hold_back = hold_back
         self._renew_stream = renew_stream
         self._refresh_rules = refresh_rules
@@ -71,7 +81,8 @@ class Driver:
         self._lock = threading.RLock()
         self._changed = threading.Condition(self._lock)
         self._tickets: dict[str, Ticket] = {}
-        self._closed: BracketeerError | None = None  # why no caller is waited for any more
+        self._refusal: BracketeerError | None = None  # why no signal is taken any more
+        self._abandoned = False  # nobody waits for an answer any more
         self._ended = False
 
     def read(self) -> State:
@@ -91,8 +102,8 @@ class Driver:
         `ticket` is settled when the signal of a `SignalReceived` event is concluded.
         """
         with self._lock:
-            if self._closed is not None and ticket is not None:
-                ticket.fail(self._closed)  # nobody would ever settle it
+            if self._refusal is not None and ticket is not None:
+                ticket.fail(self._refusal)  # what it opens might be left alone in the middle
                 return
             if self._ended or not concerns(self._state, event):
                 return
@@ -106,7 +117,10 @@ class Driver:
         self._settle(commands, ticket, event)
         if isinstance(event, SubmitFailed) and event.failure.code in FILTER_ERRORS:
             self._runtime.spawn(self._refresh)
-        self._chains.begin(self._tasks(commands, seq), inline=inline)
+        if inline or not any(map(_is_order, commands)):
+            self._act(commands, seq, inline=inline)
+        else:
+            self._runtime.spawn(partial(self._act, commands, seq, inline=True), urgent=True)
 
     def wait_until(self, condition: Callable[[State], bool], timeout_s: float) -> bool:
         """Block until the state fulfils a condition or the time is over; whether it does."""
@@ -123,10 +137,15 @@ class Driver:
         self._note(BUG, text)
         self._on_notice(Alert(code=BUG, text=text, symbol=""))
 
+    def refuse_signals(self, failure: BracketeerError) -> None:
+        """Take no more signals; those that came go on."""
+        with self._lock:
+            self._refusal = failure
+
     def abandon_tickets(self, failure: BracketeerError) -> None:
         """Free every waiting caller, and those to come: the manager is being closed; the journal knows what goes on."""
         with self._lock:
-            self._closed = failure
+            self._refusal, self._abandoned = failure, True
             tickets, self._tickets = list(self._tickets.values()), {}
         for ticket in tickets:
             ticket.fail(failure)
@@ -191,36 +210,42 @@ class Driver:
         with self._lock:
             return self._tickets.pop(report.signal_id, None)
 
-    def _tasks(self, commands: list[AnyCommand], seq: int) -> list[list[Task]]:
+    def _act(self, commands: list[AnyCommand], seq: int, *, inline: bool) -> None:
+        self._chains.begin(self._chains_of(commands, seq), inline=inline)
+
+    def _chains_of(self, commands: list[AnyCommand], seq: int) -> list[Chain]:
         """What has to be done: orders of one symbol one behind the other, and only once their intents are durable."""
-        asks = [c for c in commands if isinstance(c, (SubmitOrder, CancelOrder))]
-        refused = self._not_durable(seq) if asks else None
-        chains: list[list[Task]] = []
+        refused = self._not_durable(commands, seq)
+        chains: list[Chain] = []
         orders: dict[str, list[Task]] = {}
         for command in commands:
             match command:
                 case SubmitOrder(intent=intent) if refused is not None and _opens(intent):
-                    chains.append([self._withhold(intent.client_order_id, refused)])
+                    chains.append(Chain([self._withhold(intent.client_order_id, refused)], urgent=True))
                 case SubmitOrder() | CancelOrder():
                     symbol = command.intent.symbol if isinstance(command, SubmitOrder) else command.symbol
                     if symbol not in orders:
-                        chains.append(orders.setdefault(symbol, []))
+                        chains.append(Chain(orders.setdefault(symbol, []), urgent=True))
                     orders[symbol].append(self._task(command))
                 case LookUpOrder() | LookUpSymbol():
-                    chains.append([self._task(command)])
+                    chains.append(Chain([self._task(command)], urgent=False))
                 case RenewStream():
-                    chains.append([self._renewal])
+                    chains.append(Chain([self._renewal], urgent=False))
                 case _:
                     pass
         return chains
 
-    def _not_durable(self, seq: int) -> str | None:
-        """Wait until the lines are on disk; what prevents it otherwise."""
-        try:
-            self._journal.wait_durable(seq)
-        except AuditError as error:
-            return str(error)
-        return None if self._journal.healthy else (self._journal.failure or "the journal is not healthy")
+    def _not_durable(self, commands: list[AnyCommand], seq: int) -> str | None:
+        """Wait until what is asked of the exchange is on disk; what prevents it otherwise, or that it is too slow."""
+        orders = [command for command in commands if _is_order(command)]
+        if not orders:
+            return None
+        if any(isinstance(order, SubmitOrder) and _opens(order.intent) for order in orders):
+            return self._durability.wait(seq, ENTRY_DISK_S)
+        slow = self._durability.wait(seq, self._state.policy.naked_limit_ms / 1000 / PROTECTION_DISK_PART)
+        if slow is not None and self._journal.healthy:
+            self._note("sent_before_durable", slow)
+        return slow
 
     def _withhold(self, client_order_id: str, why: str) -> Task:
         text = f"the intent could not be written to the audit log, so nothing was sent: {why}"
@@ -258,7 +283,7 @@ class Driver:
         entry = isinstance(command, SubmitOrder) and _opens(command.intent)
         # Nor is anything asked any more: an answer may raise the next question, and the close would wait for the last.
         given_up = entry or isinstance(command, LookUpOrder | LookUpSymbol)
-        if self._ended or (given_up and self._closed is not None):
+        if self._ended or (given_up and self._abandoned):
             return []
         held = self._hold_back(command)
         if held is not None:
@@ -294,6 +319,10 @@ class Driver:
                 return LookUpFailed(at_ms=at_ms, failure=failure, client_order_id=client_id, algo=algo)
             case LookUpSymbol(symbol=symbol):
                 return LookUpFailed(at_ms=at_ms, failure=failure, symbol=symbol)
+
+
+def _is_order(command: AnyCommand) -> bool:
+    return isinstance(command, SubmitOrder | CancelOrder)
 
 
 def _opens(intent: OrderIntent) -> bool:

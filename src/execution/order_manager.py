@@ -16,7 +16,7 @@ from ..core.events import SignalReceived
 from ..core.instrument import PriceFormatter
 from ..core.report import ExecutionReport, Reason, ReportStatus
 from ..core.settings import Settings
-from ..core.signal import Signal, SignalMalformed
+from ..core.signal import Signal, SignalMalformed, as_recorded
 from ..core.snapshot import Snapshot
 from ..core.state import State
 from ..core.values import MarginType
@@ -25,7 +25,7 @@ from .credentials import load_credentials
 from .driver import Notice
 from .queries import ManagerStatus, Position, manager_status, position_of
 from .session import Session, open_session
-from .settings_loader import load_settings, resolve_urls
+from .settings_loader import checked, load_settings, resolve_urls
 from .ticket import Ticket
 
 if TYPE_CHECKING:
@@ -46,7 +46,8 @@ class OrderExecutionManager:
             BRACKETEER_ALLOW_MAINNET=yes.
         base_url, stream_url: another venue, such as `bracketeer sim`.
         settings: else from the environment (`.env.example` lists the names).
-        on_notice: hears alerts and turning points of brackets, on a worker's thread.
+        on_notice: hears alerts and turning points of brackets in order, on a thread of its own; it may call the
+            manager.
         clock, adapter: seams for tests: the source of time, and a `requests` adapter in place of the network.
 
     Raises (on start, not here, but for the first):
@@ -70,7 +71,7 @@ class OrderExecutionManager:
     ) -> None:
         self._credentials = load_credentials(api_key, api_secret)
         self._urls = resolve_urls(testnet, base_url, stream_url)
-        self._settings = settings if settings is not None else load_settings()
+        self._settings = checked(settings) if settings is not None else load_settings()
         self._on_notice = on_notice
         self._clock = clock
         self._adapter = adapter
@@ -122,6 +123,10 @@ class OrderExecutionManager:
             BracketeerError: the manager could not start.
         """
         session = self._running()
+        try:
+            signal = as_recorded(signal, session.redactor)
+        except SignalMalformed as error:
+            return self._refuse_malformed(error, ascii(signal), signal)
         if not signal.signal_id:
             signal = replace(signal, signal_id=f"auto-{uuid4().hex}")
         context = session.gatherer.gather(signal)
@@ -136,11 +141,7 @@ class OrderExecutionManager:
         try:
             signal = Signal.from_json(text)
         except SignalMalformed as error:
-            session = self._running()
-            reason = Reason(code=error.code, text=error.message)
-            shown = text.decode(errors="replace") if isinstance(text, bytes) else text
-            session.journal.log_event("signal_refused", "read_signal", error=error.message, data=shown[:1000])
-            return ExecutionReport(signal_id="", symbol="", status=ReportStatus.DENIED, reason=reason)
+            return self._refuse_malformed(error, text.decode(errors="replace") if isinstance(text, bytes) else text)
         return self.execute_signal(signal)
 
     def set_leverage(self, symbol: str, leverage: int) -> int:
@@ -228,6 +229,15 @@ class OrderExecutionManager:
         if session is None:
             raise BracketeerError("the manager was closed; `start` opens it again", code="closed")
         return session
+
+    def _refuse_malformed(self, error: SignalMalformed, shown: str, signal: Signal | None = None) -> ExecutionReport:
+        self._running().journal.log_event("signal_refused", "read_signal", error=error.message, data=shown[:1000])
+        return ExecutionReport(
+            signal_id=str(signal.signal_id) if signal else "",
+            symbol=str(signal.symbol) if signal else "",
+            status=ReportStatus.DENIED,
+            reason=Reason(code=error.code, text=error.message),
+        )
 
     def _actions(self) -> AccountActions:
         return self._running().actions

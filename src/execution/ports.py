@@ -171,8 +171,9 @@ class UserStream(Protocol):
 class Runtime(Protocol):
     """Concurrency: who runs what, how one waits, and when to be woken."""
 
-    def spawn(self, task: Callable[[], None]) -> bool:
-        """Run a task soon, on another thread; False when it is dropped because the runtime is stopping."""
+    def spawn(self, task: Callable[[], None], *, urgent: bool = False) -> bool:
+        """Run a task soon, on another thread; False when it is dropped because the runtime is stopping. An `urgent` one
+        sends something, and never waits for those that only ask."""
         ...
 
     def wait(self, ticket: Ticket) -> None:

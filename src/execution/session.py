@@ -35,7 +35,7 @@ from .settings_loader import Urls
 from .settling import is_guarded, is_settled
 from .start_checks import PAUSE_FIRST_S, StartChecks
 from .stop_watch import StopWatch
-from .telling import shielded
+from .telling import Teller
 from .threads import ThreadRuntime
 from .upkeep import Upkeep
 
@@ -58,6 +58,7 @@ class Session:
 
     settings: Settings
     journal: AuditLogger
+    redactor: Redactor
     gateway: BinanceGateway
     tracker: RequestWeightTracker
     runtime: ThreadRuntime
@@ -65,6 +66,7 @@ class Session:
     gatherer: Gatherer
     actions: AccountActions
     checks: StartChecks
+    teller: Teller
     formatter: PriceFormatter
     _closing: ExitStack
 
@@ -72,8 +74,9 @@ class Session:
         """Stop the stream and the workers, write the last lines, release the locks.
 
         A position that is just being guarded or closed gets the time that takes, within the naked limit: leaving amid
-        an entry would leave it bare until the next start.
+        an entry would leave it bare until the next start. So no new one is begun meanwhile.
         """
+        self.driver.refuse_signals(_closed())
         try:
             self.driver.wait_until(is_guarded, self.settings.policy.naked_limit_ms / 1000)
         finally:
@@ -196,8 +199,8 @@ def _connect(
         on_limits=tracker.update_limits,
         on_warning=lambda text: _note(journal, "rules_stale", text),
     )
-    tell = shielded(on_notice, lambda text: _note(journal, "notice_failed", text))
-    gates = Gates(journal, tracker, settings.policy.arm, tell)
+    teller = Teller(on_notice, lambda text: _note(journal, "notice_failed", text), redactor)
+    gates = Gates(journal, tracker, settings.policy.arm, teller.tell)
     driver = Driver(
         state,
         journal,
@@ -206,13 +209,15 @@ def _connect(
         hold_back=gates.hold_back,
         renew_stream=stream.renew if stream else lambda: None,
         refresh_rules=rules.refresh_after_filter_error,
-        on_notice=tell,
+        on_notice=teller.tell,
     )
     undo.callback(_note_run_end, journal, state)  # the last but the lock: nothing changes the state any more
+    teller.start()
+    undo.callback(teller.stop)
     undo.callback(driver.end)  # when no worker runs any more; callers' threads may
     runtime.start(driver.alarm, driver.problem)
     undo.callback(runtime.stop)
-    undo.callback(lambda: driver.abandon_tickets(BracketeerError("the manager was closed", code="closed")))
+    undo.callback(lambda: driver.abandon_tickets(_closed()))
     upkeep = Upkeep(clock.monotonic, driver.problem)
 
     def ask_position_mode() -> None:
@@ -235,7 +240,7 @@ def _connect(
         upkeep.add(watch.look, settings.stop_watch_interval_ms / 1000)
     upkeep.start()  # a slow start has stops to watch, too
     undo.callback(upkeep.stop)
-    claims = Claims(gateway, driver, rules, settings.policy, journal, tell)
+    claims = Claims(gateway, driver, rules, settings.policy, journal, teller.tell)
     look_interval_s = settings.policy.poll_idle_interval_ms / 1000
 
     def look_for_claims() -> float:
@@ -277,6 +282,7 @@ def _connect(
     return Session(
         settings=settings,
         journal=journal,
+        redactor=redactor,
         gateway=gateway,
         tracker=tracker,
         runtime=runtime,
@@ -284,9 +290,14 @@ def _connect(
         gatherer=Gatherer(gateway, rules, runtime, settings.policy, gates.all()),
         actions=AccountActions(gateway, driver, journal),
         checks=checks,
+        teller=teller,
         formatter=PriceFormatter(lambda symbol: _known(rules, symbol)),
         _closing=ExitStack(),
     )
+
+
+def _closed() -> BracketeerError:
+    return BracketeerError("the manager was closed", code="closed")
 
 
 def _note_run_end(journal: AuditLogger, state: State) -> None:

@@ -1,4 +1,4 @@
-"""The production runtime: a pool of workers and one alarm thread."""
+"""The production runtime: two pools of workers and one alarm thread."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 from .ticket import Ticket
 
 WORKERS = 32
-"""Enough that protection of one symbol never queues behind the timeouts of others."""
+URGENT_WORKERS = 16
+"""Orders, cancels and the alarm have workers of their own: they never queue behind questions that time out, of however
+many symbols."""
 ALARM_IDLE_S = 1.0
 FAILURE_PAUSE_S = 0.1
 
@@ -19,7 +21,9 @@ class ThreadRuntime:
 
     def __init__(self, now_ms: Callable[[], int], *, workers: int = WORKERS) -> None:
         self._now_ms = now_ms
-        self._pool = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="bracketeer")
+        self._questions = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="bracketeer")
+        self._orders = ThreadPoolExecutor(max_workers=URGENT_WORKERS, thread_name_prefix="bracketeer-urgent")
+        self._late: list[threading.Thread] = []
         # Entered by itself: Ctrl-C on the main thread can strike inside a condition's own `__enter__`, which is Python,
         # and leave the lock taken for ever. A lock's is one step.
         self._lock = threading.Lock()
@@ -35,12 +39,21 @@ class ThreadRuntime:
         self._on_alarm, self._on_problem = on_alarm, on_problem
         self._thread.start()
 
-    def spawn(self, task: Callable[[], None]) -> bool:
+    def spawn(self, task: Callable[[], None], *, urgent: bool = False) -> bool:
         """Run a task on a worker; after `stop` it is dropped, as a crash would drop it: the journal knows of it."""
+        pool = self._orders if urgent else self._questions
         with self._lock:
-            if not self._stopping:
-                self._pool.submit(self._guarded, task)
-            return not self._stopping
+            if self._stopping:
+                return False
+            try:
+                pool.submit(self._guarded, task)
+            except RuntimeError:
+                # The program's main thread has ended while others of its threads trade on: Python shuts its pools down
+                # before it waits for them.
+                thread = threading.Thread(target=self._guarded, args=(task,), name="bracketeer-late")
+                self._late = [*(other for other in self._late if other.is_alive()), thread]
+                thread.start()
+            return True
 
     def wait(self, ticket: Ticket) -> None:
         """Block the calling thread."""
@@ -60,7 +73,10 @@ class ThreadRuntime:
             self._changed.notify()
         if self._thread.is_alive():
             self._thread.join()
-        self._pool.shutdown(wait=True)
+        for pool in (self._orders, self._questions):
+            pool.shutdown(wait=True)
+        for thread in self._late:
+            thread.join()
 
     def _guarded(self, task: Callable[[], None]) -> None:
         try:
@@ -90,5 +106,5 @@ class ThreadRuntime:
                 self._changed.wait(min(remaining_ms / 1000, ALARM_IDLE_S))
                 return True
             self._alarm_at_ms = None
-        self.spawn(self._on_alarm)
+        self.spawn(self._on_alarm, urgent=True)
         return True

@@ -57,7 +57,7 @@ class Player:
             read_timeout_ms=300,
         )
         desk = Desk(self.simulator, self.folders[-1], settings)
-        desk.notices = self.notices
+        desk._heard = self.notices
         desk.manager._on_notice = self.notices.append
         for attempt in range(40):  # a start may give up while nothing of ours is open
             try:

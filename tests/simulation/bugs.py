@@ -21,7 +21,7 @@ from bracketeer.core.protection import LegState, Place
 from bracketeer.core.state import PositionView, position_key
 from bracketeer.core.values import AlgoStatus, OrderStatus, Role
 from bracketeer.execution.binance.user_stream import BinanceUserStream
-from bracketeer.execution.driver import Driver
+from bracketeer.execution.durability import Durability
 
 from .mutants import Patches, mutant
 
@@ -312,7 +312,7 @@ def cancel_foreign_orders(patch: Patches) -> None:
 
 @mutant("An order leaves before its intent is safe on disk.", first=0)
 def skip_the_sync(patch: Patches) -> None:
-    patch.method(Driver, "_not_durable", lambda _: lambda self, seq: None)
+    patch.method(Durability, "wait", lambda _: lambda self, seq, timeout_s: None)
 
 
 @mutant("A sync that failed is taken for done.", first=5)

@@ -50,16 +50,23 @@ class Desk:
     ) -> None:
         self.simulator = simulator
         self.folder = folder
-        self.notices: list[Notice] = []
+        self._heard: list[Notice] = []
         self.manager = OrderExecutionManager(
             simulator.api_key,
             simulator.api_secret,
             base_url=simulator.rest_url,
             stream_url=simulator.stream_url,
             settings=settings,
-            on_notice=self.notices.append,
+            on_notice=self._heard.append,
             clock=clock,
         )
+
+    @property
+    def notices(self) -> list[Notice]:
+        """What was told so far, once all of it was."""
+        session = self.manager._session
+        assert session is None or session.teller.wait_until_told(5.0)
+        return self._heard
 
     def enter(self, signal_id: str = "entry-1", **changes: Any) -> ExecutionReport:
         """Send a long entry with stop and take profit around 60000."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from bracketeer.execution.chains import Chains, Next, Task
+from bracketeer.execution.chains import Chain, Chains, Next, Task
 
 
 class Threads:
@@ -12,6 +12,12 @@ class Threads:
 
     def __init__(self) -> None:
         self.waiting: list[Next] = []
+        self.lanes: list[bool] = []
+
+    def spawn(self, task: Next, *, urgent: bool) -> bool:
+        self.waiting.append(task)
+        self.lanes.append(urgent)
+        return True
 
     def run(self) -> None:
         while self.waiting:
@@ -34,8 +40,8 @@ def begun(*chains: str, inline: bool) -> tuple[list[str], Callable[[], None]]:
     """Chains of tasks with one letter each, begun; what has left, and how to let the threads run."""
     left: list[str] = []
     threads = Threads()
-    tasks = [[noting(left, letter) for letter in chain] for chain in chains]
-    Chains(threads.waiting.append).begin(tasks, inline=inline)
+    tasks = [Chain([noting(left, letter) for letter in chain], urgent=chain.islower()) for chain in chains]
+    Chains(threads.spawn).begin(tasks, inline=inline)
     return left, threads.run
 
 
@@ -60,6 +66,19 @@ def test_all_go_to_threads_when_this_one_has_to_go_on() -> None:
     assert left == []
     run()
     assert left == ["a", "b"]
+
+
+def test_questions_wait_for_orders_and_stay_off_their_threads() -> None:
+    """A capital letter asks, a small one sends: what sends goes first, and what asks never takes its thread."""
+    left: list[str] = []
+    threads = Threads()
+    tasks = [Chain([noting(left, letter)], urgent=letter.islower()) for letter in "QaRb"]
+    Chains(threads.spawn).begin(tasks, inline=True)
+    assert left == ["a"]
+    assert threads.lanes == [True, False, False]
+    alone = Threads()
+    Chains(alone.spawn).begin([tasks[0]], inline=True)
+    assert (left, alone.lanes) == (["a"], [False])
 
 
 def test_nothing_to_do_is_fine() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -54,8 +55,11 @@ class Later:
         self.tasks: list[Callable[[], None]] = []
         self.alarm_ms: int | None = None
 
-    def spawn(self, task: Callable[[], None]) -> bool:
-        self.tasks.append(task)
+    def spawn(self, task: Callable[[], None], *, urgent: bool = False) -> bool:
+        if getattr(task, "__qualname__", "") == "Durability._work":
+            task()  # the disk answers at once
+        else:
+            self.tasks.append(task)
         return True
 
     def set_alarm(self, at_ms: int | None) -> None:
@@ -110,8 +114,9 @@ def test_defect_while_sending_is_an_unknown_outcome(journal: AuditLogger) -> Non
     assert not ticket.done
     (order,) = driver.read().orders.values()
     assert order.status is OrderStatus.UNRESOLVED
+    runtime.tasks.pop(0)()  # the look-up fails as well, and is asked again
     assert [notice.code for notice in notices if isinstance(notice, Alert)] == ["internal_error"] * 2
-    assert runtime.alarm_ms is not None  # the look-up failed as well, and is asked again
+    assert runtime.alarm_ms is not None
 
 
 def test_intent_is_in_the_log_before_it_is_sent(journal: AuditLogger, tmp_path: Path) -> None:
@@ -174,7 +179,7 @@ def test_full_journal_withholds_what_leaves_with_the_entry(
             raise ZeroDivisionError
 
     class AtOnce(Later):
-        def spawn(self, task: Callable[[], None]) -> bool:
+        def spawn(self, task: Callable[[], None], *, urgent: bool = False) -> bool:
             task()
             return True
 
@@ -266,6 +271,22 @@ def test_late_caller_of_a_closed_manager_is_told_at_once(journal: AuditLogger) -
     assert journal.last_seq == before
 
 
+def test_signals_are_refused_while_the_manager_waits_to_leave(journal: AuditLogger) -> None:
+    """What one would open could be left bare; who came before is still served."""
+    runtime = Later()
+    driver = driver_on(journal, runtime, [])
+    first, second = Ticket(), Ticket()
+    driver.handle(signal_event(), ticket=first, inline=False)
+    driver.refuse_signals(BracketeerError("the manager was closed", code="closed"))
+    driver.handle(signal_event("second"), ticket=second)
+    with pytest.raises(BracketeerError, match="closed"):
+        second.result()
+    assert list(driver.read().signals) == ["s"]
+    runtime.tasks.pop(0)()
+    assert next(iter(driver.read().orders.values())).status is OrderStatus.UNRESOLVED, "it was sent"
+    assert not first.done
+
+
 def test_entry_is_not_sent_for_a_closed_manager(journal: AuditLogger) -> None:
     """What a thread was about to send when the manager closed stays unsent: the next start takes it for lost."""
     runtime, notices = Later(), []  # type: tuple[Later, list[Notice]]
@@ -277,6 +298,95 @@ def test_entry_is_not_sent_for_a_closed_manager(journal: AuditLogger) -> None:
     driver.end()
     journal.close()
     driver.alarm()  # a reply that comes later still meets no closed journal
+
+
+class Sending(Broken):
+    """A gateway that notes what is sent."""
+
+    def __init__(self) -> None:
+        self.sent: list[str] = []
+
+    def submit(self, intent: Any, on_sent: Any = None) -> Any:
+        self.sent.append(intent.role.name)
+        raise ZeroDivisionError
+
+
+class Threads(Later):
+    """Tasks run on threads of their own."""
+
+    def spawn(self, task: Callable[[], None], *, urgent: bool = False) -> bool:
+        threading.Thread(target=task, daemon=True).start()
+        return True
+
+
+@pytest.fixture
+def stalling(journal: AuditLogger, monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
+    """The disk takes what it is given, and does not say so until the event is set."""
+    goes_on = threading.Event()
+    goes_on.set()
+    wait_durable = journal.wait_durable
+
+    def stall(seq: int) -> None:
+        goes_on.wait(10)
+        wait_durable(seq)
+
+    monkeypatch.setattr(journal, "wait_durable", stall)
+    yield goes_on
+    goes_on.set()
+
+
+def test_protection_leaves_although_the_disk_stalls(journal: AuditLogger, stalling: threading.Event) -> None:
+    """A volume that answers in half a minute must not leave a position bare; that it was so is on record."""
+    gateway = Sending()
+    driver = Driver(State(), journal, gateway, Threads())
+    policy = Policy(arm=ArmingMode.AFTER_FILL, naked_limit_ms=400)
+    driver.handle(EngineStarted(at_ms=NOW, policy=policy, version="t", venue="v"))
+    driver.handle(signal_event())
+    (entry,) = driver.read().orders.values()
+    stalling.clear()
+    filled = OrderUpdated(
+        at_ms=NOW,
+        symbol="BTCUSDT",
+        client_order_id=entry.intent.client_order_id,
+        exchange_order_id=1,
+        side=Side.BUY,
+        status=OrderStatus.FILLED,
+        quantity=exact("0.01"),
+        executed_quantity=exact("0.01"),
+        exchange_time_ms=NOW,
+        source="stream",
+    )
+    driver.handle(filled)
+    assert gateway.sent[:2] == ["ENTRY", "STOP_LOSS"]
+    stalling.set()
+    journal.close()
+    assert [line.event_type for line in iter_lines(journal.log_dir)].count("sent_before_durable") >= 1
+
+
+def test_entry_is_withheld_when_the_disk_stalls(
+    journal: AuditLogger, stalling: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would be sent late, at a price nobody looked at."""
+    monkeypatch.setattr("bracketeer.execution.driver.ENTRY_DISK_S", 0.01)
+    gateway = Sending()
+    driver = Driver(State(), journal, gateway, Threads())
+    driver.handle(EngineStarted(at_ms=NOW, policy=Policy(arm=ArmingMode.AFTER_FILL), version="t", venue="v"))
+    stalling.clear()
+    ticket = Ticket()
+    driver.handle(signal_event(), ticket=ticket)
+    assert ticket.result().reason is not None
+    assert (ticket.result().status.value, gateway.sent) == ("denied", [])
+    stalling.set()
+
+
+def test_stream_thread_does_not_wait_for_the_disk(journal: AuditLogger, stalling: threading.Event) -> None:
+    """It has to go on reading."""
+    runtime = Later()
+    driver = driver_on(journal, runtime, [])
+    stalling.clear()
+    driver.handle(signal_event(), inline=False)
+    assert len(runtime.tasks) == 1
+    stalling.set()
 
 
 def test_copy_of_the_state_is_a_moment(journal: AuditLogger) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 
@@ -75,6 +77,48 @@ def test_failing_clock_does_not_end_the_alarms(runtime: ThreadRuntime, now: Now)
     runtime.set_alarm(now.ms)
     assert told.wait(PATIENCE_S)
     assert rung.wait(PATIENCE_S)
+
+
+def test_orders_do_not_wait_for_questions(runtime: ThreadRuntime, now: Now) -> None:
+    """Every worker for questions is taken by one that is not answered: an order leaves, and the alarm rings."""
+    go_on, sent, rung = threading.Event(), threading.Event(), threading.Event()
+    runtime.start(rung.set, lambda _: None)
+
+    def ask() -> None:
+        go_on.wait(PATIENCE_S)
+
+    for _ in range(4):
+        runtime.spawn(ask)
+    runtime.spawn(sent.set, urgent=True)
+    assert sent.wait(PATIENCE_S)
+    runtime.set_alarm(now.ms)
+    assert rung.wait(PATIENCE_S)
+    go_on.set()
+
+
+def test_main_thread_may_end_before_the_others() -> None:
+    """Python shuts its pools down when the main thread ends, and waits for the program's other threads only then."""
+    program = """
+import threading
+from bracketeer.execution.threads import ThreadRuntime
+
+runtime = ThreadRuntime(lambda: 1)
+runtime.start(lambda: print("rung", flush=True), lambda problem: print(problem, flush=True))
+over = threading.Event()
+
+def trade():
+    threading.main_thread().join()
+    done = threading.Event()
+    over.wait(0.1)  # the interpreter's own farewell
+    print(runtime.spawn(lambda: (print("sent", flush=True), done.set()), urgent=True), flush=True)
+    done.wait(5)
+    runtime.stop()
+
+threading.Thread(target=trade).start()
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert sorted(done.stdout.split()) == ["True", "sent"], done.stderr
+    assert done.returncode == 0, done.stderr
 
 
 def test_tasks_after_the_stop_are_dropped(now: Now) -> None:
