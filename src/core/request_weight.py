@@ -198,6 +198,11 @@ class RequestWeightTracker:
             now_ms = self._now_ms()
             self._banned_until_ms = max(self._banned_until_ms, until_ms or now_ms + _BAN_DEFAULT_MS)
 
+    def ban_left_ms(self) -> int:
+        """How long nothing at all may be sent; 0 without a ban."""
+        with self._lock:
+            return max(0, self._banned_until_ms - self._now_ms())
+
     def update_limits(self, rate_limits: Iterable[Mapping[str, Any]]) -> None:
         """Take the limits from exchangeInfo's `rateLimits`; rules of other kinds are left alone."""
         with self._lock:

@@ -34,7 +34,9 @@ class Durability:
             self._asked = mine = self._begun + 1
             begins, self._working = not self._working, True
         if begins and not self._spawn(self._work, urgent=True):
-            return "the manager is being closed"
+            with self._lock:
+                self._working = False
+            return self._sync(seq)  # the manager is being closed, and no worker begins anything any more
         with self._lock:
             if not self._changed.wait_for(lambda: self._answered >= mine, timeout_s):
                 return f"the disk has not taken it within {timeout_s:g} s"

@@ -100,11 +100,16 @@ class Client(UMFutures):  # type: ignore[misc] # the connector ships no types
         self.recv_window_ms = settings.policy.recv_window_ms
         self.redactor = redactor
         self.clock = ExchangeClock(clock, self.server_time_ms)
+        self._monotonic = clock.monotonic
         self._tracker = tracker
         self._on_failure = on_failure
 
     def __repr__(self) -> str:
         return f"Client({self.base_url})"
+
+    def monotonic(self) -> float:
+        """Seconds on a clock that never steps."""
+        return self._monotonic()
 
     def server_time_ms(self) -> int:
         """`GET /fapi/v1/time`."""
@@ -165,7 +170,13 @@ class Client(UMFutures):  # type: ignore[misc] # the connector ships no types
         self.session.close()
 
     def _exchange(self, request: _Request, sent_at_ms: int) -> Reply:
-        """One request, one answer or one `ExchangeError`; never a second request."""
+        """One request, one answer or one `ExchangeError`; never a second request.
+
+        Nothing leaves during a ban, whoever asks for it: each request makes it longer (binance-usdm.md §7.3).
+        """
+        if (ban_ms := self._tracker.ban_left_ms()) > 0:
+            text = "not sent: the exchange has banned this address"
+            raise self._failure(request.call, sent_at_ms, text=text, http_status=418, wait_s=ban_ms / 1000)
         reservation = self._tracker.reserve(*cost(request.call, one_symbol=request.one_symbol))
         answer = self._send(request)
         if isinstance(answer, _NoAnswer):

@@ -8,11 +8,14 @@ from typing import Any, Final, TypeVar
 
 from ...core.events import AlgoAcknowledged, CancelDone, CancelFailed, OrderAcknowledged, SubmitFailed
 from ...core.intent import OrderIntent
-from ...core.values import PositionSide, plain
+from ...core.values import PositionSide, Role, plain
 from ..errors import ClockSkewed, ExchangeError, ExchangeRefused
 from .client import Client, Reply
 from .rest_messages import read_algo_order, read_algo_orders, read_order
 
+ENTRY_ON_TIME_S: Final = 1.0
+"""How long after it was to leave an entry may be sent a second time from here; later, the engine decides whether it is
+still wanted."""
 NOT_OPEN: Final = -2011
 NO_SUCH_ORDER: Final = -2013
 
@@ -23,8 +26,9 @@ Answer = TypeVar("Answer")
 def submit(client: Client, intent: OrderIntent) -> Acknowledged | SubmitFailed:
     """Send one order once (`_on_time` tells the one exception)."""
     place = _place_algo if intent.is_algo else _place_normal
+    within_s = ENTRY_ON_TIME_S if intent.role is Role.ENTRY else None
     try:
-        return _on_time(client, lambda: place(client, intent))
+        return _on_time(client, lambda: place(client, intent), within_s)
     except ExchangeError as error:
         return SubmitFailed(
             at_ms=client.clock.now_ms(),
@@ -44,11 +48,14 @@ def cancel(client: Client, client_order_id: str, symbol: str, *, algo: bool) -> 
     return CancelDone(at_ms=client.clock.now_ms(), client_order_id=client_order_id, gone=gone)
 
 
-def _on_time(client: Client, send: Callable[[], Answer]) -> Answer:
+def _on_time(client: Client, send: Callable[[], Answer], within_s: float | None = None) -> Answer:
     """Send; and when our timestamp was outside the exchange's window, measure its clock and send a second, last time.
 
-    That refusal proves that nothing was executed, its cure is known (§2.2, §9), and callers share the measurement.
+    That refusal proves that nothing was executed, its cure is known (§2.2, §9), and callers share the measurement. But
+    the clock may have been right, and the request long on its way: looking up a name, say. What is not to be sent late
+    (`within_s`) is not sent again then.
     """
+    began_s = client.monotonic()
     try:
         return send()
     except ClockSkewed as error:
@@ -57,6 +64,8 @@ def _on_time(client: Client, send: Callable[[], Answer]) -> Answer:
         client.clock.synchronise()
     except ExchangeError:
         raise skewed from None
+    if within_s is not None and client.monotonic() - began_s > within_s:
+        raise skewed
     return send()
 
 

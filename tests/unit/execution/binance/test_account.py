@@ -238,3 +238,20 @@ def test_retries_are_on_record() -> None:
         "status_code": 502,
         "outcome": "unknown",
     }
+
+
+def test_nothing_is_sent_during_a_ban() -> None:
+    """Whoever asks: the stream for its key, the clock for the time, a person for the balance. Each would make it
+    longer."""
+    desk = Desk({BALANCE: [refusal(-1003, f"Way too many requests; IP banned until {NOW_MS + 5000}.", 418), []]})
+    with pytest.raises(Banned):
+        desk.gateway.balance()
+    asked = len(desk.exchange.sent)
+    for question in (desk.gateway.balance, desk.gateway.synchronise_clock, desk.gateway.hedge_mode):
+        with pytest.raises(Banned, match="not sent") as caught:
+            question()
+        assert caught.value.until_ms is not None
+    assert len(desk.exchange.sent) == asked
+    desk.clock.sleep(5.0)
+    desk.gateway.synchronise_clock()
+    assert len(desk.exchange.sent) > asked

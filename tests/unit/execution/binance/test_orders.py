@@ -275,6 +275,22 @@ def test_submit_measures_the_clock_and_sends_again_when_its_timestamp_was_refuse
     assert stamps == [str(NOW_MS), str(NOW_MS + 5000)]
 
 
+@pytest.mark.parametrize(("role", "sends"), [(Role.ENTRY, 1), (Role.EXIT, 2)])
+def test_entry_that_was_long_on_its_way_is_not_sent_again_from_here(role: Role, sends: int) -> None:
+    """Its timestamp was refused because it was old, not wrong. The engine knows whether the signal has expired; what
+    closes a position goes out all the same."""
+    desk = Desk({ORDER: [SKEWED, FILLED]})
+
+    def look_up_the_name(sent: Sent) -> None:
+        if sent.call == ORDER:
+            desk.clock.sleep(1.5)
+
+    desk.exchange.on_send = look_up_the_name
+    event = desk.gateway.submit(entry(role=role))
+    assert desk.exchange.calls().count(ORDER) == sends
+    assert isinstance(event, SubmitFailed if role is Role.ENTRY else OrderAcknowledged)
+
+
 def test_submit_gives_up_when_the_second_timestamp_is_refused_too() -> None:
     """There is no third send."""
     desk = Desk({ORDER: [SKEWED]})
