@@ -193,6 +193,7 @@ def _engine_started(turn: Turn, event: EngineStarted) -> None:
     if event.policy.arm is not ArmingMode.WITH_ENTRY or event.venue != state.venue:
         state.arming_refused = None  # asked for anew some day, it is tried anew
     state.policy, state.version, state.venue = event.policy, event.version, event.venue
+    state.account = event.account
     state.starts += 1
     state.started_ms = event.at_ms
     state.stream_up = False

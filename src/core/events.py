@@ -29,6 +29,7 @@ class EngineStarted(Event, frozen=True, kw_only=True, tag="engine_started"):
     policy: Policy
     version: str
     venue: str  # the REST base URL: says which exchange this log is about
+    account: str = ""  # a fingerprint of key and venue, which tells nothing about the key
 
 
 class SignalContext(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,12 +1,14 @@
 """One holder at a time, across processes: an advisory `flock` on a small file that names its holder.
 
 The kernel drops the lock when the holder dies, however it dies, so there is no stale lock to clean up. The
-file itself
-stays: removing it would let two processes lock two different files of the same name.
+file itself stays: removing it would let two processes lock two different files of the same name.
 """
+
+from __future__ import annotations
 
 import fcntl
 import os
+import weakref
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -20,6 +22,17 @@ from .errors import LockHeld
 __all__ = ["ExclusiveLock"]
 
 _HOLDER_BYTES_MAX = 4096
+_HELD: weakref.WeakSet[ExclusiveLock] = weakref.WeakSet()
+
+
+def _let_go_in_child() -> None:
+    """A forked child shares the lock with its parent, and would keep it when the parent is killed: nobody could take
+    over. Closing the child's descriptor leaves the parent's lock alone."""
+    for lock in list(_HELD):
+        lock.release()
+
+
+os.register_at_fork(after_in_child=_let_go_in_child)
 
 
 class ExclusiveLock:
@@ -59,6 +72,7 @@ class ExclusiveLock:
             os.close(fd)
             raise
         self._fd = fd
+        _HELD.add(self)
         with suppress(OSError):  # the lock is ours; a disk that takes nothing only keeps our name out of the file
             os.ftruncate(fd, 0)
             os.pwrite(fd, msgspec.json.encode(self._owner) + b"\n", 0)

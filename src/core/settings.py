@@ -51,6 +51,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     audit_log_dir: str = "logs/audit"
     audit_fsync: Literal["intent", "always", "never"] = "intent"
     audit_max_bytes: int = 64 * 1024 * 1024
+    audit_adopt: bool = False  # take over what the log has open although another key or address began it
     exchange_info_cache_hours: float = 24
     rate_limit_warning_threshold: float = 0.8
     rate_limit_hard_threshold: float = 0.9

@@ -57,6 +57,7 @@ class State(msgspec.Struct, kw_only=True):
     policy: Policy = Policy()
     version: str = ""
     venue: str = ""
+    account: str = ""  # whose: a fingerprint of key and venue
     starts: int = 0
     started_ms: int = 0  # when the newest process took over
     stream_up: bool = False  # connected, and not caught being silent

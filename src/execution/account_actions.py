@@ -63,12 +63,10 @@ class AccountActions:
 
     def cancel_all(self, symbol: str, *, ours_only: bool) -> CancelReport:
         """Cancel what rests on a symbol, but for the protection of an open position of ours."""
-        working = self._driver.read()
-        guarding = {i for bracket in working.on_symbol(symbol) for ids in bracket.ids.values() for i in ids}
         cancelled, kept, failed = [], [], {}
         for row in self.open_orders(symbol):
             client_id = _client_id(row)
-            if client_id in guarding:
+            if client_id in self._guarding(symbol):  # read now: the list may have taken long
                 kept.append(client_id)
                 continue
             if ours_only and not row["ours"]:
@@ -85,6 +83,10 @@ class AccountActions:
                 cancelled.append(client_id)
                 self._journal.log_event("order_canceled", "cancel_order", symbol, None, client_id)
         return CancelReport(cancelled=tuple(cancelled), kept=tuple(kept), failed=failed)
+
+    def _guarding(self, symbol: str) -> set[str]:
+        brackets = self._driver.read().on_symbol(symbol)
+        return {client_id for bracket in brackets for ids in bracket.ids.values() for client_id in ids}
 
     def _intend(self, operation: str, symbol: str, *, client_order_id: str | None = None, **data: object) -> None:
         seq = self._journal.log_event(

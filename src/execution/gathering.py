@@ -52,8 +52,10 @@ class Gatherer:
 
     def gather(self, signal: Signal) -> SignalContext:
         """The context of a signal; a problem on the way is part of it, not an exception."""
-        if check_form(signal, self._policy, self._gateway.exchange_now_ms()) is not None:
-            return SignalContext()  # the engine refuses it on sight: nothing needs to be asked
+        denied = check_form(signal, self._policy, self._gateway.exchange_now_ms())
+        if denied is not None:  # nothing needs to be asked; a millisecond later it may look well-formed, but for this
+            facts = {name: str(fact) for name, fact in denied.context.items()}
+            return SignalContext(problem=denied.code.value, problem_text=denied.text, problem_context=facts)
         try:
             return self._entry(signal) if signal.signal_type.is_entry else self._close(signal)
         except Problem as problem:

@@ -45,14 +45,33 @@ def restore(opened: OpenResult) -> tuple[State, int | None]:
         ) from None
 
 
+def require_same_account(state: State, account: str, *, adopt: bool) -> None:
+    """What the log has open must be this account's: its protection would close somebody else's position.
+
+    Raises:
+        AuditError: `audit_of_another_account`: another key or another address began it.
+    """
+    if not state.brackets or state.account in ("", account) or adopt:
+        return
+    symbols = ", ".join(sorted({bracket.symbol for bracket in state.brackets.values()}))
+    raise AuditError(
+        f"the audit log has positions open ({symbols}) that were begun with another key or address; start with those, "
+        "or set AUDIT_LOG_DIR to another folder; if it is the same account with a new key, set AUDIT_ADOPT=true for "
+        "this start",
+        code="audit_of_another_account",
+        venue=state.venue,
+    )
+
+
 def _clock_offset_ms(line: AuditLine) -> int:
     written_ms = datetime.fromisoformat(line.timestamp).timestamp() * 1000
     return read_event(line).at_ms - int(written_ms)
 
 
-def begin(gateway: Gateway, driver: Driver, policy: Policy, venue: str) -> None:
+def begin(gateway: Gateway, driver: Driver, policy: Policy, venue: str, account: str) -> None:
     """Tell the engine that a process took over: from here on what is open is looked at and protected."""
-    started = EngineStarted(at_ms=gateway.exchange_now_ms(), policy=policy, version=__version__, venue=venue)
+    at_ms = gateway.exchange_now_ms()
+    started = EngineStarted(at_ms=at_ms, policy=policy, version=__version__, venue=venue, account=account)
     driver.handle(started, inline=False)
 
 

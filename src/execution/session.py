@@ -30,7 +30,7 @@ from .errors import ExchangeError
 from .exchange_info import ExchangeInfoCache
 from .gates import JOURNAL_RETRY_S, Gates
 from .gathering import Gatherer
-from .recovery import begin, look_around, restore
+from .recovery import begin, look_around, require_same_account, restore
 from .settings_loader import Urls
 from .settling import is_guarded, is_settled
 from .start_checks import PAUSE_FIRST_S, StartChecks
@@ -100,6 +100,7 @@ def open_session(
             no position of ours is open also exchange errors, a log that cannot be written, `account_lock_unusable`.
     """
     clock = clock or SystemClock()
+    account = fingerprint(credentials.api_key, urls.rest)
     redactor = Redactor(credentials.secrets())
     with ExitStack() as undo:
         lock = AccountLock(credentials.api_key, urls.rest, clock)
@@ -116,7 +117,7 @@ def open_session(
             fsync=settings.audit_fsync,
             max_bytes=settings.audit_max_bytes,
             redactor=redactor,
-            owner={"account": fingerprint(credentials.api_key, urls.rest)},
+            owner={"account": account},
             checkpoint_state=lambda: states[0] if states else State(),
             hmac_key=credentials.audit_key.encode() if credentials.audit_key else None,
         )
@@ -124,6 +125,7 @@ def open_session(
         undo.callback(journal.close)
         state, clock_offset_ms = restore(opened)
         states.append(state)
+        require_same_account(state, account, adopt=settings.audit_adopt)
         if not state.brackets:
             journal.require_writable()
         try:
@@ -234,7 +236,7 @@ def _connect(
         if not state.brackets:
             raise
         checks.require("clock", gateway.synchronise_clock, weight=CLOCK_WEIGHT)
-    begin(gateway, driver, settings.policy, urls.rest)
+    begin(gateway, driver, settings.policy, urls.rest, account=fingerprint(credentials.api_key, urls.rest))
     if settings.stop_watch_interval_ms:
         watch = StopWatch(gateway, driver, runtime, settings.stop_watch_interval_ms / 1000, gates.routine_held_back)
         upkeep.add(watch.look, settings.stop_watch_interval_ms / 1000)

@@ -80,6 +80,7 @@ def load_settings(env: Mapping[str, str] | None = None, overrides: Mapping[str, 
     policy = Policy(**{name: values.pop(name) for name in Policy.__struct_fields__ if name in values})
     settings = Settings(policy=policy, **values)
     _check_order(settings)
+    _check_patience(settings)
     return settings
 
 
@@ -166,6 +167,15 @@ def _check_order(settings: Settings) -> None:
     often, idle = settings.policy.poll_interval_ms, settings.policy.poll_idle_interval_ms
     if idle < often:
         raise _invalid("POLL_IDLE_INTERVAL_MS", idle, f"no less than POLL_INTERVAL_MS, which is {often}")
+
+
+def _check_patience(settings: Settings) -> None:
+    """Where the stop waits for the entry's answer, a position may be bare for as long as that may take."""
+    answer_ms, naked_ms = settings.read_timeout_ms, settings.policy.naked_limit_ms
+    if settings.policy.arm is ArmingMode.AFTER_FILL and answer_ms > naked_ms:
+        raise _invalid(
+            "READ_TIMEOUT_MS", answer_ms, f"no more than NAKED_LIMIT_MS, which is {naked_ms}, with ARM=after_fill"
+        )
 
 
 def _check_claims(values: Mapping[str, Any]) -> None:
@@ -272,6 +282,7 @@ VARIABLES: Final[Mapping[str, _Variable]] = {
     "AUDIT_LOG_DIR": _Variable("audit_log_dir", "a folder", os.path.expanduser),
     "AUDIT_FSYNC": _one_of("audit_fsync", ("intent", "always", "never")),
     "AUDIT_MAX_BYTES": _whole("audit_max_bytes", "bytes", 65_536, 2**40),
+    "AUDIT_ADOPT": _flag("audit_adopt"),
     "EXCHANGE_INFO_CACHE_HOURS": _hours("exchange_info_cache_hours"),
     "RATE_LIMIT_WARNING_THRESHOLD": _share("rate_limit_warning_threshold"),
     "RATE_LIMIT_HARD_THRESHOLD": _share("rate_limit_hard_threshold"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -88,6 +89,20 @@ def test_cancel_all_keeps_protection_and_other_peoples_orders(at: Desk, bystande
     at.assert_protected()
     assert at.manager.cancel_all_orders(BTC, ours_only=False).cancelled == (bystander,)
     assert at.state()["openOrders"] == []
+
+
+def test_cancel_all_keeps_what_was_placed_while_it_asked(at: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An entry comes in between the list and the first cancel: its stop stays, too."""
+    actions = at.manager._running().actions
+    ask = actions.open_orders
+
+    def enter_meanwhile(symbol: str | None) -> list[dict[str, Any]]:
+        assert at.enter().status is ReportStatus.PROTECTED
+        return ask(symbol)
+
+    monkeypatch.setattr(actions, "open_orders", enter_meanwhile)
+    assert len(at.manager.cancel_all_orders(BTC).kept) == 2
+    at.assert_protected()
 
 
 def test_cancel_all_clears_orders_of_ours_without_a_bracket(simulator: RunningSimulator, tmp_path: Path) -> None:

@@ -212,3 +212,26 @@ def test_entry_below_the_minimum_notional(at: Desk) -> None:
     report = at.enter(quantity="0.001", stop_loss="29000", take_profit="31000")
     assert report.reason is not None
     assert report.reason.code == "notional_too_small"
+
+
+def test_log_of_another_account_is_not_taken_over(simulator: RunningSimulator, tmp_path: Path) -> None:
+    """Its protection would close what somebody else holds. The same account with a new key may be adopted."""
+    first = manager_on(simulator, tmp_path)
+    entry = Signal(
+        signal_type=SignalType.LONG_ENTRY, symbol=BTC, quantity="0.010", take_profit="66000", stop_loss="58000"
+    )
+    with first:
+        assert first.execute_signal(entry).status is ReportStatus.PROTECTED
+    elsewhere = simulator.rest_url.replace("127.0.0.1", "localhost")
+    before = simulator.state()["requests"]
+    with pytest.raises(BracketeerError) as caught:
+        manager_on(simulator, tmp_path, base_url=elsewhere).start()
+    assert caught.value.code == "audit_of_another_account"
+    assert "BTCUSDT" in str(caught.value)
+    assert simulator.state()["requests"] == before, "nothing was asked, nothing sent"
+    adopting = Settings(policy=FAST, audit_log_dir=str(tmp_path), audit_adopt=True)
+    with manager_on(simulator, tmp_path, base_url=elsewhere, settings=adopting) as second:
+        close = Signal(signal_type=SignalType.CLOSE, symbol=BTC)
+        assert second.execute_signal(close).status is ReportStatus.CLOSED
+    with manager_on(simulator, tmp_path) as third:  # nothing is open: whoever comes may begin anew
+        assert third.status().brackets == ()

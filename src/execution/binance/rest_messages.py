@@ -6,16 +6,19 @@ wire and `Decimal` here.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import msgspec
 
+from ...core.client_ids import is_ours
 from ...core.events import AlgoAcknowledged, AlgoUpdated, OpenOrder, OrderAcknowledged, OrderUpdated, TradeRow
 from ...core.values import ZERO, AlgoStatus, PositionSide, Side
-from .wire import algo_status, names, order_id_or_none, order_status, positive_or_none, read, rows_of
+from .wire import UnreadableMessage, algo_status, names, order_id_or_none, order_status, positive_or_none, read, rows_of
 
 LOOKUP = "lookup"
+Meaning = TypeVar("Meaning")
 
 
 class WireOrder(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -302,13 +305,26 @@ def read_algo_order(raw: Any) -> WireAlgoOrder:
 
 
 def read_orders(raw: Any) -> list[WireOrder]:
-    """Rows of openOrders."""
-    return [read_order(row) for row in rows_of(raw)]
+    """Rows of openOrders; of others' orders those that can be read."""
+    return _readable(raw, read_order, "clientOrderId")
 
 
 def read_algo_orders(raw: Any) -> list[WireAlgoOrder]:
-    """Rows of openAlgoOrders or allAlgoOrders."""
-    return [read_algo_order(row) for row in rows_of(raw)]
+    """Rows of openAlgoOrders or allAlgoOrders; of others' orders those that can be read."""
+    return _readable(raw, read_algo_order, "clientAlgoId")
+
+
+def _readable(raw: Any, read_one: Callable[[Any], Meaning], id_name: str) -> list[Meaning]:
+    """Somebody else's order of a kind we do not know must not hide our own: it would leave us blind for all of them."""
+    found: list[Meaning] = []
+    for row in rows_of(raw):
+        try:
+            found.append(read_one(row))
+        except UnreadableMessage:
+            client_id = row.get(id_name) if isinstance(row, dict) else None
+            if not isinstance(client_id, str) or is_ours(client_id):
+                raise
+    return found
 
 
 def read_positions(raw: Any) -> list[WirePosition]:

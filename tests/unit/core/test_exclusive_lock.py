@@ -105,3 +105,45 @@ def test_lock_of_a_killed_process_is_free(tmp_path: Path) -> None:
     assert "dead" in path.read_text()
     with ExclusiveLock(path, {}) as lock:
         assert lock.held
+
+
+def test_child_of_a_killed_holder_does_not_keep_it(tmp_path: Path) -> None:
+    """A program that forks workers is killed: they live on, and the next start must be able to take over."""
+    path = tmp_path / "x.lock"
+    program = f"""
+import os, sys
+from bracketeer.core.exclusive_lock import ExclusiveLock
+lock = ExclusiveLock({str(path)!r}, {{}})
+lock.acquire()
+if os.fork() == 0:
+    print("forked", flush=True)
+    sys.stdin.read()
+os.kill(os.getpid(), 9)
+"""
+    with subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as parent:
+        assert parent.stdout is not None
+        assert parent.stdout.readline() == b"forked\n"
+        assert parent.wait(20) == -9
+        with ExclusiveLock(path, {}) as lock:
+            assert lock.held
+
+
+def test_fork_leaves_the_parents_lock_alone(tmp_path: Path) -> None:
+    """Only the child lets go."""
+    path = tmp_path / "x.lock"
+    program = f"""
+import os
+from bracketeer.core.exclusive_lock import ExclusiveLock, LockHeld
+lock = ExclusiveLock({str(path)!r}, {{}})
+lock.acquire()
+child = os.fork()
+if child == 0:
+    os._exit(0 if not lock.held else 1)
+assert os.waitpid(child, 0)[1] == 0
+try:
+    ExclusiveLock({str(path)!r}, {{}}).acquire()
+except LockHeld:
+    print("held")
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert done.stdout == "held\n", done.stderr

@@ -314,9 +314,21 @@ class Sending(Broken):
 class Threads(Later):
     """Tasks run on threads of their own."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.running: list[threading.Thread] = []
+
     def spawn(self, task: Callable[[], None], *, urgent: bool = False) -> bool:
-        threading.Thread(target=task, daemon=True).start()
+        thread = threading.Thread(target=task)
+        self.running.append(thread)
+        thread.start()
         return True
+
+    def end(self, driver: Driver) -> None:
+        """Let the driver hear no more, and wait for what runs."""
+        driver.end()
+        while self.running:
+            self.running.pop().join()
 
 
 @pytest.fixture
@@ -337,8 +349,8 @@ def stalling(journal: AuditLogger, monkeypatch: pytest.MonkeyPatch) -> Iterator[
 
 def test_protection_leaves_although_the_disk_stalls(journal: AuditLogger, stalling: threading.Event) -> None:
     """A volume that answers in half a minute must not leave a position bare; that it was so is on record."""
-    gateway = Sending()
-    driver = Driver(State(), journal, gateway, Threads())
+    gateway, runtime = Sending(), Threads()
+    driver = Driver(State(), journal, gateway, runtime)
     policy = Policy(arm=ArmingMode.AFTER_FILL, naked_limit_ms=400)
     driver.handle(EngineStarted(at_ms=NOW, policy=policy, version="t", venue="v"))
     driver.handle(signal_event())
@@ -359,7 +371,7 @@ def test_protection_leaves_although_the_disk_stalls(journal: AuditLogger, stalli
     driver.handle(filled)
     assert gateway.sent[:2] == ["ENTRY", "STOP_LOSS"]
     stalling.set()
-    journal.close()
+    runtime.end(driver)
     assert [line.event_type for line in iter_lines(journal.log_dir)].count("sent_before_durable") >= 1
 
 
@@ -368,8 +380,8 @@ def test_entry_is_withheld_when_the_disk_stalls(
 ) -> None:
     """It would be sent late, at a price nobody looked at."""
     monkeypatch.setattr("bracketeer.execution.driver.ENTRY_DISK_S", 0.01)
-    gateway = Sending()
-    driver = Driver(State(), journal, gateway, Threads())
+    gateway, runtime = Sending(), Threads()
+    driver = Driver(State(), journal, gateway, runtime)
     driver.handle(EngineStarted(at_ms=NOW, policy=Policy(arm=ArmingMode.AFTER_FILL), version="t", venue="v"))
     stalling.clear()
     ticket = Ticket()
@@ -377,6 +389,7 @@ def test_entry_is_withheld_when_the_disk_stalls(
     assert ticket.result().reason is not None
     assert (ticket.result().status.value, gateway.sent) == ("denied", [])
     stalling.set()
+    runtime.end(driver)
 
 
 def test_stream_thread_does_not_wait_for_the_disk(journal: AuditLogger, stalling: threading.Event) -> None:

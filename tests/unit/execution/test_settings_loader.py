@@ -87,6 +87,7 @@ def test_every_variable_is_read() -> None:
         "AUDIT_LOG_DIR": "elsewhere",
         "AUDIT_FSYNC": "ALWAYS",
         "AUDIT_MAX_BYTES": "65536",
+        "AUDIT_ADOPT": "yes",
         "EXCHANGE_INFO_CACHE_HOURS": "0.5",
         "RATE_LIMIT_WARNING_THRESHOLD": "0.5",
         "RATE_LIMIT_HARD_THRESHOLD": "1",
@@ -116,6 +117,7 @@ def test_every_variable_is_read() -> None:
         audit_log_dir="elsewhere",
         audit_fsync="always",
         audit_max_bytes=65_536,
+        audit_adopt=True,
         exchange_info_cache_hours=0.5,
         rate_limit_warning_threshold=0.5,
         rate_limit_hard_threshold=1,
@@ -327,6 +329,13 @@ def test_settings_that_the_log_could_not_give_back_are_refused(settings: Setting
     """They are journaled at every start: one that cannot be read there would be the last."""
     with pytest.raises(SettingsError):
         checked(settings)
+
+
+def test_answer_is_not_waited_for_longer_than_a_position_may_be_bare() -> None:
+    """With ARM=after_fill the stop leaves when the entry is answered, or when that took too long."""
+    with pytest.raises(SettingsError, match=r"READ_TIMEOUT_MS is '2500'.*NAKED_LIMIT_MS, which is 2000"):
+        load_settings({"ARM": "after_fill", "READ_TIMEOUT_MS": "2500"})
+    assert load_settings({"READ_TIMEOUT_MS": "2500"}).read_timeout_ms == 2500
 
 
 def test_settings_built_with_plain_text_mean_the_same() -> None:

@@ -8,9 +8,16 @@ from typing import Any
 
 import pytest
 
+from bracketeer.core.client_ids import client_order_id
 from bracketeer.core.events import AlgoUpdated, OrderUpdated, PositionUpdated
-from bracketeer.core.values import AlgoStatus, OrderStatus
-from bracketeer.execution.binance.rest_messages import WireListenKey, error_body, read_algo_order, read_order
+from bracketeer.core.values import AlgoStatus, OrderStatus, Role
+from bracketeer.execution.binance.rest_messages import (
+    WireListenKey,
+    error_body,
+    read_algo_order,
+    read_order,
+    read_orders,
+)
 from bracketeer.execution.binance.stream_messages import StreamMessage, read_message
 from bracketeer.execution.binance.wire import (
     ALGO_STATUSES,
@@ -243,3 +250,14 @@ def test_what_is_not_json_is_refused_without_being_quoted(data: Any) -> None:
     """Its length is all that is said of it."""
     with pytest.raises(UnreadableMessage, match="characters that are not JSON"):
         load_json(data)
+
+
+def test_order_of_others_that_cannot_be_read_hides_none_of_ours() -> None:
+    """A kind that is new to us is theirs to understand; one of ours that cannot be read must not be overlooked."""
+    theirs = REST_ORDER | {"clientOrderId": "web_1", "origQty": None}
+    ours = client_order_id("s", Role.ENTRY)
+    (row,) = read_orders([theirs, REST_ORDER | {"clientOrderId": ours}])
+    assert row.client_order_id == ours
+    for odd in (REST_ORDER | {"clientOrderId": ours, "origQty": None}, "no row at all"):
+        with pytest.raises(UnreadableMessage):
+            read_orders([theirs, odd])

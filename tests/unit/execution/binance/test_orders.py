@@ -24,7 +24,7 @@ from bracketeer.core.values import (
     WorkingType,
 )
 
-from .stubs import NOW_MS, Answer, Desk, refusal
+from .stubs import NOW_MS, Answer, Desk, Sent, refusal
 
 ORDER = "POST /fapi/v1/order"
 ALGO = "POST /fapi/v1/algoOrder"
