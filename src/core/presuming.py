@@ -30,23 +30,24 @@ FILL_GRACE_MS = 100
 
 
 def presume(turn: Turn, bracket: Bracket) -> Bracket:
-    """Look at the symbol while the entry's fate is unknown, and guard the position that shows; also one whose entry was
-    acknowledged and whose fill was not told."""
+    """Look at the symbol while the entry's fate is unknown, and guard the position that shows; also one whose entry is
+    still to be answered, or was acknowledged and its fill not told."""
     entry = turn.state.orders[bracket.entry_id]
-    if entry.status is not OrderStatus.UNRESOLVED and entry.status not in ORDER_WORKING:
+    is_in_flight = entry.status is OrderStatus.PENDING_NEW and entry.tries.next_at_ms is None
+    if entry.status is not OrderStatus.UNRESOLVED and entry.status not in ORDER_WORKING and not is_in_flight:
         return bracket
     view = _view(turn, bracket)
     if entry.status is OrderStatus.UNRESOLVED and entry.tries.absences == 0:  # else the proof of its absence asks
         bracket = _look(turn, bracket, entry.tries.misses, first=view is None)
     if view is None:
         return bracket
-    if entry.status in ORDER_WORKING and turn.now_ms < view.known_at_ms + FILL_GRACE_MS:
+    if entry.status is not OrderStatus.UNRESOLVED and turn.now_ms < view.known_at_ms + FILL_GRACE_MS:
         return turn.wake(bracket, view.known_at_ms + FILL_GRACE_MS)
     amount = view.amount * bracket.entry_side.sign
     if amount <= 0 or agreement(turn.state, bracket) is Agreement.AGREES:  # the trades of others explain it
         return turn.update(bracket, presumed_since_ms=None)
     if bracket.presumed_since_ms is None:
-        bracket = turn.update(bracket, presumed_since_ms=turn.now_ms)
+        bracket = turn.update(bracket, presumed_since_ms=min(view.known_at_ms, turn.now_ms))
     reason = bracket.closing
     goes = reason is not None and (reason is not CloseReason.SIGNAL or amount == bracket.quantity)
     if not goes and bracket.stop_loss is not None and not is_covered(turn.state, bracket, Role.STOP_LOSS):

@@ -462,3 +462,27 @@ def test_looks_at_the_position_when_an_acknowledged_entry_is_denied() -> None:
     story.snapshot("1")
     story.now += 100
     assert submits(story.tick()) == [S0]
+
+
+def test_guards_a_position_that_shows_before_its_entry_is_answered() -> None:
+    """The answer is slow, or lost for as long as its time-out, and the stream lost the fill: the position was told."""
+    story = Story()
+    story.signal()
+    story.now += 50
+    assert submits(story.position("1")) == [], "the fill's own event travels with it"
+    shown = story.now
+    story.run_until(shown + 100)
+    assert story.submitted == [E0, S0]
+    story.now += 900
+    story.unknown(E0)
+    assert story.state.brackets["signal-1"].presumed_since_ms == shown
+
+
+def test_position_from_before_an_unanswered_entry_is_not_its() -> None:
+    """What was told before the signal came may be what it was judged by."""
+    story = Story()
+    before = story.now - 1
+    story.signal()
+    story.snapshot("1", requested_at_ms=before)
+    story.run_until(story.now + 900)
+    assert story.submitted == [E0]
