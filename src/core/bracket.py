@@ -82,6 +82,7 @@ class Bracket(msgspec.Struct, frozen=True, kw_only=True):
     trades_known_ms: int = 0  # as of then, it is known of every trade whose it was
 
     flat_since_ms: int | None = None
+    strays: bool = False  # orders of ours rest on the symbol that no record of ours knows
     swept_ms: int = 0  # as of then, nothing of it rests that has ended by our books
     asking: bool = False  # a symbol lookup is under way
     next_look_ms: int | None = None

@@ -37,7 +37,7 @@ def clear(turn: Turn, bracket: Bracket) -> Bracket | None:
     if busy or bracket.asking:
         return bracket
     late_ms = _last_arrival_ms(turn, bracket)
-    if late_ms >= bracket.swept_ms:
+    if late_ms >= bracket.swept_ms or bracket.strays:
         due = max(late_ms + 1, bracket.next_look_ms or 0)
         if turn.now_ms < due:
             return turn.wake(bracket, due)

@@ -12,14 +12,14 @@ from .bracket import Bracket
 from .client_ids import is_ours
 from .commands import CancelOrder
 from .events import Fill, OpenOrder, SymbolSnapshot, TradeRow
-from .legs import legs_of
+from .legs import is_covered, legs_of
 from .order import AlgoOrder, Order, OrderChange, apply_algo, apply_order
-from .position import orders_of
+from .position import open_quantity, orders_of
 from .resolving import ASK_AGAIN_MS, look_for_missing
 from .state import PositionView, position_key
 from .turn import Turn
 from .updates import foreign_trade
-from .values import ZERO, AlgoStatus, OrderStatus, PositionSide
+from .values import ZERO, AlgoStatus, OrderStatus, PositionSide, Role
 
 
 def reconcile(turn: Turn, snapshot: SymbolSnapshot) -> None:
@@ -41,6 +41,7 @@ def reconcile(turn: Turn, snapshot: SymbolSnapshot) -> None:
                 if algo is not None:
                     _compare_algo(turn, algo, rows.get(client_id), snapshot)
         _sweep(turn, bracket, rows, snapshot)
+        _cancel_strays(turn, bracket, snapshot)
         if snapshot.trades is not None:
             resting = frozenset(rows)
             _attribute_trades(turn, bracket, snapshot.trades, resting=resting, asked_ms=snapshot.requested_at_ms)
@@ -96,6 +97,29 @@ def _sweep(turn: Turn, bracket: Bracket, rows: dict[str, OpenOrder], snapshot: S
         turn.cancel_row(algo.intent)
     if not late:
         turn.update(bracket, swept_ms=snapshot.requested_at_ms)
+
+
+def _cancel_strays(turn: Turn, bracket: Bracket, snapshot: SymbolSnapshot) -> None:
+    """Orders of ours that the log does not know (the disk lost the lines of its last moments): cancelled once they are
+    not all that guards, and looked for until none is left. One that is reduce-only would outlive the position."""
+    bracket = turn.state.brackets[bracket.signal_id]
+    rows = [row for row in snapshot.orders or () if _is_stray(turn, row)]
+    if not rows:
+        turn.update(bracket, strays=False)
+        return
+    is_flat = turn.state.orders[bracket.entry_id].closed and open_quantity(turn.state, bracket) == 0
+    if is_flat or is_covered(turn.state, bracket, Role.STOP_LOSS):
+        turn.commands.extend(_cancel(row, snapshot.symbol) for row in rows)
+    turn.update(bracket, strays=True, next_look_ms=turn.now_ms + turn.state.policy.poll_interval_ms)
+
+
+def _is_stray(turn: Turn, row: OpenOrder) -> bool:
+    client_id = row.client_order_id
+    return is_ours(client_id) and client_id not in turn.state.orders and client_id not in turn.state.algos
+
+
+def _cancel(row: OpenOrder, symbol: str) -> CancelOrder:
+    return CancelOrder(client_order_id=row.client_order_id, signal_id="", symbol=symbol, algo=row.algo)
 
 
 def _attribute_trades(
@@ -198,8 +222,5 @@ def _cancel_orphans(turn: Turn, snapshot: SymbolSnapshot) -> None:
     """
     if turn.state.on_symbol(snapshot.symbol) or any(amount != 0 for amount in snapshot.amounts.values()):
         return
-    for row in snapshot.orders or ():
-        if is_ours(row.client_order_id):
-            turn.commands.append(
-                CancelOrder(client_order_id=row.client_order_id, signal_id="", symbol=snapshot.symbol, algo=row.algo)
-            )
+    ours = [row for row in snapshot.orders or () if is_ours(row.client_order_id)]
+    turn.commands.extend(_cancel(row, snapshot.symbol) for row in ours)

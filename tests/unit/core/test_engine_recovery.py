@@ -454,3 +454,54 @@ def test_sweeps_what_arrives_late_under_the_id_of_a_leg_that_ended() -> None:
     story.run_until(story.now + 500)
     story.snapshot("0", [])
     assert not story.state.brackets
+
+
+STRAY = client_order_id("signal-1", Role.STOP_LOSS, 7)
+"""An order of ours that rests, and that the log lost with the last moments of a full disk."""
+
+
+def cancels(commands: list[AnyCommand]) -> list[str]:
+    """Whose end is asked for."""
+    return [command.client_order_id for command in commands if isinstance(command, CancelOrder)]
+
+
+def test_cancels_an_order_of_ours_that_nobody_remembers_beside_the_stop_that_is_known() -> None:
+    """Until an answer shows none: a cancel may fail."""
+    story = Story().protected()
+    story.restart()
+    assert cancels(story.snapshot("1", [S0, P0, STRAY])) == [STRAY]
+    story.run_until(story.now + 1000)
+    assert story.symbol_lookups[-1] == "poll"
+    assert cancels(story.snapshot("1", [S0, P0, STRAY])) == [STRAY]
+    story.run_until(story.now + 1000)
+    assert cancels(story.snapshot("1", [S0, P0])) == []
+    assert not story.bracket.strays
+
+
+def test_keeps_an_order_that_nobody_remembers_while_it_may_be_all_that_guards() -> None:
+    """The stop goes out anew first."""
+    story = Story().protected()
+    story.algo_told(S0, AlgoStatus.EXPIRED)
+    story.restart()
+    assert cancels(story.snapshot("1", [P0, STRAY])) == []
+    story.run_until(story.now + 500)
+    assert S1 in story.submitted
+    story.ack_algo(S1)
+    story.run_until(story.now + 1000)
+    assert cancels(story.snapshot("1", [S1, P0, STRAY])) == [STRAY]
+
+
+def test_bracket_is_not_over_while_an_order_that_nobody_remembers_rests() -> None:
+    """A reduce-only one outlives the position, and would hit a later trade."""
+    story = Story().protected()
+    story.restart()
+    story.snapshot("1", [S0, P0, STRAY])
+    story.trigger(S0)
+    story.position("0")
+    story.algo_told(P0, AlgoStatus.EXPIRED)
+    story.run_until(story.now + 1000)
+    assert "signal-1" in story.state.brackets
+    assert cancels(story.snapshot("0", [STRAY])) == [STRAY]
+    story.run_until(story.now + 1000)
+    story.snapshot("0")
+    assert story.state.brackets == {}
