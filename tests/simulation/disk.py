@@ -27,7 +27,8 @@ class Disk:
         self.folder = folder
         self.is_full = False
         self.is_failing = False  # writes pass, syncs do not
-        self.had_trouble = False  # one of these two, and no sync has succeeded since
+        self.is_stalling = False  # writes pass, syncs do not return
+        self.had_trouble = False  # one of these, and no sync has succeeded since
         self.writes = 0
         self.syncs = 0
         self.safe: dict[str, int] = {}
@@ -35,6 +36,7 @@ class Disk:
         self._dice = dice
         self.before_write: Callable[[], None] = lambda: None
         self.after_write: Callable[[], None] = lambda: None
+        self.linger: Callable[[], None] = lambda: None  # lets time pass for who waits for a sync
         self.on_line: Callable[[str, bytes, int], None] = lambda name, data, end: None
 
     def cut_power(self) -> None:
@@ -96,6 +98,9 @@ class VirtualOs:
 
     def fsync(self, fd: int) -> None:
         """Make a file or the folder's names safe."""
+        self._process.check()
+        while self._disk.is_stalling:
+            self._disk.linger()
         self._process.check()
         if self._disk.is_failing:
             raise OSError(EIO, "Input/output error", str(self._paths[fd]))

@@ -100,6 +100,7 @@ class Run:
         wire.after_exchange = judge.look
         wire.before_send = lambda process: self._effect("send", process)
         wire.after_send = lambda process: self._effect("sent", process)
+        self.disk.linger = lambda: self.scheduler.sleep(0.05)
         self.disk.after_write = lambda: self._effect("write", self.life.process if self.life else None)
 
     def _on_request(self, sent: Sent) -> None:
@@ -412,10 +413,11 @@ class Run:
     def _do_disk(self, how: str, lasts_ms: int) -> None:
         self.faults[f"disk {how}"] += 1
         self.disk.is_full, self.disk.is_failing = how == "full", how == "failing"
+        self.disk.is_stalling = how == "stalling"
         self.disk.had_trouble = True
 
         def mend() -> None:
-            self.disk.is_full = self.disk.is_failing = False
+            self.disk.is_full = self.disk.is_failing = self.disk.is_stalling = False
 
         self.scheduler.call_in(lasts_ms * 1000, mend)
 
@@ -427,7 +429,7 @@ class Run:
     def _calm_down(self) -> None:
         """All that is wrong is over."""
         self._doom = None
-        self.disk.is_full = self.disk.is_failing = False
+        self.disk.is_full = self.disk.is_failing = self.disk.is_stalling = False
         self.exchange.faults.lift()
         self.exchange.fault(Fault(FaultName.STREAM_UNMUTE))
         self._do_calm()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bracketeer import ExecutionReport
 
+from ..scheduler import START_US
 from ..story import Step
 from .evidence import Evidence, expect
 from .scenario import (
@@ -80,6 +81,14 @@ def _alerts_are_not_needed(seen: Evidence) -> None:
     seen.expect_status("protected", of="entry-1")
     seen.expect_status("closed", of="close-1")
     seen.expect_protected("0.011")
+
+
+def _nothing_waits_for_the_listener(seen: Evidence) -> None:
+    seen.expect_naked_within(2000)
+    seen.expect_status("protected", of="entry-1")
+    seen.expect_status("closed", of="close-1")
+    seen.expect_protected("0.011")
+    expect(seen.run.exchange.venue.now_ms() - START_US // 1000 < 20_000, "the story waited for the listener")
 
 
 def _nothing_shown(seen: Evidence) -> None:
@@ -161,7 +170,7 @@ SCENARIOS = (
     Scenario(
         name="disk_is_full",
         modes=(24,),
-        fault="the disk is full, or every sync fails, while a position is open",
+        fault="the disk is full, or every sync fails or does not return, while a position is open",
         invariant="entries are denied (`audit_unavailable`), the close goes on; then the log verifies, entries go on",
         stories={
             how: tell(
@@ -178,20 +187,20 @@ SCENARIOS = (
                 answered(),
                 settled(),
             )
-            for how in ("full", "failing")
+            for how in ("full", "failing", "stalling")
         },
         check=_exits_without_disk,
     ),
     Scenario(
         name="disk_fails_between_fill_and_stop",
         modes=(24, 1),
-        fault="the disk is full, or syncs fail, from the moment of the first fill on",
+        fault="the disk is full, or syncs fail or do not return, from the moment of the first fill on",
         invariant="the stop is placed all the same, in time; lines wait in memory, none is lost",
         stories={
             how: tell(
                 entry(), opened(), Step("disk", {"how": how, "lasts_ms": 8_000}), answered(), wait(9_000), settled()
             )
-            for how in ("full", "failing")
+            for how in ("full", "failing", "stalling")
         },
         check=_stop_without_disk,
     ),
@@ -214,6 +223,25 @@ SCENARIOS = (
         ),
         check=_alerts_are_not_needed,
         missing="memory over 10^6 events is shown by `make soak`; tasks that die are told as `internal_error`",
+    ),
+    Scenario(
+        name="listener_takes_its_time",
+        modes=(24, 1),
+        fault="whoever is told of alerts and turning points takes 20 s for each, while the exchange ends a stop",
+        invariant="the stop is placed anew in time, closes and entries go on; nothing waits for the listener",
+        stories=alone(
+            Step("slow_ears", {"lasts_ms": 20_000}),
+            entry(),
+            answered(),
+            fault("stop_canceled", symbol=BTC),
+            wait(3_000),
+            close(),
+            answered(),
+            entry("entry-2", quantity="0.011"),
+            answered(),
+            settled(),
+        ),
+        check=_nothing_waits_for_the_listener,
     ),
     Scenario(
         name="nothing_shows_a_secret",

@@ -30,6 +30,7 @@ class NamedRun(Run):
 
     is_deaf = False  # whoever hears notices fails
     deaf_ears = 0
+    hears_for_s = 0.0  # how long whoever hears notices takes for each
     hand_orders = 0
     keeper: logging.Handler | None = None
     level = logging.WARNING
@@ -112,6 +113,10 @@ class NamedRun(Run):
         """From here on whoever is told of alerts raises."""
         self.is_deaf = True
 
+    def _do_slow_ears(self, lasts_ms: int) -> None:
+        """From here on whoever is told of alerts takes so long for each."""
+        self.hears_for_s = lasts_ms / 1000
+
     def _do_listen_to_logs(self) -> None:
         """Keep every record of the standard library's logging, of all levels."""
         lines = self.log_lines
@@ -133,6 +138,7 @@ class NamedRun(Run):
 
     def _hear(self, notice: Any) -> None:
         super()._hear(notice)
+        self.scheduler.sleep(self.hears_for_s)
         if self.is_deaf:
             self.deaf_ears += 1
             raise RuntimeError("the alert cannot be told")
