@@ -12,7 +12,7 @@ from .bracket import Bracket
 from .client_ids import is_ours
 from .commands import CancelOrder
 from .events import Fill, OpenOrder, SymbolSnapshot, TradeRow
-from .legs import is_covered, legs_of
+from .legs import covers, legs_of, shown_leg
 from .order import AlgoOrder, Order, OrderChange, apply_algo, apply_order
 from .position import open_quantity, orders_of
 from .resolving import ASK_AGAIN_MS, look_for_missing
@@ -108,9 +108,16 @@ def _cancel_strays(turn: Turn, bracket: Bracket, snapshot: SymbolSnapshot) -> No
         turn.update(bracket, strays=False)
         return
     is_flat = turn.state.orders[bracket.entry_id].closed and open_quantity(turn.state, bracket) == 0
-    if is_flat or is_covered(turn.state, bracket, Role.STOP_LOSS):
+    if is_flat or _shows_stop(turn, bracket, snapshot):
         turn.commands.extend(_cancel(row, snapshot.symbol) for row in rows)
     turn.update(bracket, strays=True, next_look_ms=turn.now_ms + turn.state.policy.poll_interval_ms)
+
+
+def _shows_stop(turn: Turn, bracket: Bracket, snapshot: SymbolSnapshot) -> bool:
+    """Whether a known stop covers the position and rests by this very answer: our record of it may be out of date."""
+    stop = shown_leg(turn.state, bracket, Role.STOP_LOSS)
+    resting = {row.client_order_id for row in snapshot.orders or ()}
+    return stop is not None and covers(turn.state, bracket, stop) and stop.intent.client_order_id in resting
 
 
 def _is_stray(turn: Turn, row: OpenOrder) -> bool:

@@ -491,6 +491,14 @@ def test_keeps_an_order_that_nobody_remembers_while_it_may_be_all_that_guards() 
     assert cancels(story.snapshot("1", [S1, P0, STRAY])) == [STRAY]
 
 
+def test_keeps_an_order_that_nobody_remembers_where_the_known_stop_does_not_rest() -> None:
+    """The stream kept its end to itself: by our record it is live, by this answer it is not there."""
+    story = Story().protected()
+    story.restart()
+    assert cancels(story.snapshot("1", [P0, STRAY])) == []
+    assert cancels(story.snapshot("1", [S0, P0, STRAY])) == [STRAY]
+
+
 def test_bracket_is_not_over_while_an_order_that_nobody_remembers_rests() -> None:
     """A reduce-only one outlives the position, and would hit a later trade."""
     story = Story().protected()
