@@ -33,7 +33,8 @@ def presume(turn: Turn, bracket: Bracket) -> Bracket:
     """Look at the symbol while the entry's fate is unknown, and guard the position that shows; also one whose entry is
     still to be answered, or was acknowledged and its fill not told."""
     entry = turn.state.orders[bracket.entry_id]
-    is_in_flight = entry.status is OrderStatus.PENDING_NEW and entry.tries.next_at_ms is None
+    # One that was refused before and sent again may meet a position from before this attempt.
+    is_in_flight = entry.status is OrderStatus.PENDING_NEW and entry.tries.count == 1 and entry.tries.next_at_ms is None
     if entry.status is not OrderStatus.UNRESOLVED and entry.status not in ORDER_WORKING and not is_in_flight:
         return bracket
     view = _view(turn, bracket)

@@ -43,7 +43,7 @@ def reconcile(turn: Turn, snapshot: SymbolSnapshot) -> None:
         _sweep(turn, bracket, rows, snapshot)
         _cancel_strays(turn, bracket, snapshot)
         if snapshot.trades is not None:
-            resting = frozenset(rows)
+            resting, bracket = frozenset(rows), turn.state.brackets[bracket.signal_id]
             _attribute_trades(turn, bracket, snapshot.trades, resting=resting, asked_ms=snapshot.requested_at_ms)
     _cancel_orphans(turn, snapshot)
 
@@ -108,7 +108,7 @@ def _cancel_strays(turn: Turn, bracket: Bracket, snapshot: SymbolSnapshot) -> No
         turn.update(bracket, strays=False)
         return
     is_flat = turn.state.orders[bracket.entry_id].closed and open_quantity(turn.state, bracket) == 0
-    if is_flat or _shows_stop(turn, bracket, snapshot):
+    if is_flat or bracket.stop_loss is None or _shows_stop(turn, bracket, snapshot):
         turn.commands.extend(_cancel(row, snapshot.symbol) for row in rows)
     turn.update(bracket, strays=True, next_look_ms=turn.now_ms + turn.state.policy.poll_interval_ms)
 

@@ -133,7 +133,7 @@ def order_not_found(turn: Turn, bracket: Bracket, order: Order, asked_at_ms: int
     tries = order.tries
     order = turn.update_order(order, asking=False, misses=tries.misses + 1)
     if order.status in ORDER_WORKING:  # it was acknowledged: the answer lags
-        turn.update_order(order, next_at_ms=turn.now_ms + ASK_AGAIN_MS)
+        turn.update_order(order, next_at_ms=turn.now_ms + pace(tries.misses))
         if order.intent.role is Role.ENTRY:  # what lags may be its fill: then the position says so first
             return turn.look_at_symbol(bracket, "entry_not_found", position_only=True)
         return bracket

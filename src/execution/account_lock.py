@@ -25,9 +25,14 @@ class AccountLockUnusable(BracketeerError):  # noqa: N818 - reads as the fact it
     default_code = "account_lock_unusable"
 
 
+_SAME_VENUE = {"https://testnet.binancefuture.com": "https://demo-fapi.binance.com"}
+"""The old name of the test host is an alias (binance-usdm.md §1.1)."""
+
+
 def fingerprint(api_key: str, base_url: str) -> str:
     """A name for (account, venue) that tells nothing about the key."""
-    return hashlib.sha256(f"{api_key}@{base_url.rstrip('/')}".encode()).hexdigest()[:16]
+    venue = base_url.rstrip("/").lower()
+    return hashlib.sha256(f"{api_key}@{_SAME_VENUE.get(venue, venue)}".encode()).hexdigest()[:16]
 
 
 class AccountLock:

@@ -9,7 +9,7 @@ because it must go on reading, and never waits for a disk.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from ..core.audit_logger import AuditLogger
@@ -73,7 +73,7 @@ class Driver:
         self._gateway = gateway
         self._runtime = runtime
         self._chains = Chains(runtime.spawn)
-        self._durability = Durability(journal, runtime.spawn)
+        self.durability = Durability(journal)
         self._hold_back = hold_back
         self._renew_stream = renew_stream
         self._refresh_rules = refresh_rules
@@ -97,7 +97,7 @@ class Driver:
         return Snapshot.of(head, state)
 
     def handle(self, event: AnyEvent, *, ticket: Ticket | None = None, inline: bool = True) -> None:
-        """Step, journal, act. With `inline` the first command is carried out on this thread, else all go to workers.
+        """Step, journal, act. With `inline` the first order is carried out on this thread, else all go to workers.
 
         `ticket` is settled when the signal of a `SignalReceived` event is concluded.
         """
@@ -154,6 +154,7 @@ class Driver:
         """Take no more events, before the journal closes: as if the process had gone; the next start finds out."""
         with self._lock:
             self._ended = True
+        self.durability.stop()
 
     def _refresh(self) -> None:
         self._refresh_rules()
@@ -211,11 +212,18 @@ class Driver:
             return self._tickets.pop(report.signal_id, None)
 
     def _act(self, commands: list[AnyCommand], seq: int, *, inline: bool) -> None:
-        self._chains.begin(self._chains_of(commands, seq), inline=inline)
+        """Begin what is to be done. An entry waits for the disk by itself: it is not to hold up what one step with it
+        protects elsewhere."""
+        entry = [command for command in commands if isinstance(command, SubmitOrder) and _opens(command.intent)]
+        rest = [command for command in commands if command not in entry]
+        if rest:
+            self._chains.begin(self._chains_of(rest, self._protection_waits(rest, seq)), inline=inline and not entry)
+        if entry:
+            self._chains.begin(self._chains_of(entry, self.durability.wait(seq, ENTRY_DISK_S)), inline=inline)
 
-    def _chains_of(self, commands: list[AnyCommand], seq: int) -> list[Chain]:
-        """What has to be done: orders of one symbol one behind the other, and only once their intents are durable."""
-        refused = self._not_durable(commands, seq)
+    def _chains_of(self, commands: Sequence[AnyCommand], refused: str | None) -> list[Chain]:
+        """What has to be done: orders of one symbol one behind the other. `refused` says why their intents are not
+        durable."""
         chains: list[Chain] = []
         orders: dict[str, list[Task]] = {}
         for command in commands:
@@ -235,14 +243,11 @@ class Driver:
                     pass
         return chains
 
-    def _not_durable(self, commands: list[AnyCommand], seq: int) -> str | None:
-        """Wait until what is asked of the exchange is on disk; what prevents it otherwise, or that it is too slow."""
-        orders = [command for command in commands if _is_order(command)]
-        if not orders:
+    def _protection_waits(self, commands: list[AnyCommand], seq: int) -> str | None:
+        """Wait for the disk, where something is to be sent; why it is not waited for any longer."""
+        if not any(map(_is_order, commands)):
             return None
-        if any(isinstance(order, SubmitOrder) and _opens(order.intent) for order in orders):
-            return self._durability.wait(seq, ENTRY_DISK_S)
-        slow = self._durability.wait(seq, self._state.policy.naked_limit_ms / 1000 / PROTECTION_DISK_PART)
+        slow = self.durability.wait(seq, self._state.policy.naked_limit_ms / 1000 / PROTECTION_DISK_PART)
         if slow is not None and self._journal.healthy:
             self._note("sent_before_durable", slow)
         return slow

@@ -23,10 +23,6 @@ BRACKET_WEIGHT = 30
 """The questions around them: prices, position, snapshots and look-ups when something goes wrong."""
 
 
-JOURNAL_RETRY_S = 1.0
-"""How often lines that the disk refused are tried again."""
-
-
 class Gates:
     """The conditions, each asked before an entry is decided."""
 
@@ -63,12 +59,11 @@ class Gates:
             f"the audit log cannot be written ({self._journal.failure}): mend the disk; exits and protection go on",
         )
 
-    def write_what_waits(self) -> float:
+    def write_what_waits(self) -> None:
         """Try to write what a full disk refused: with the next line may be too late, a crash could come before it."""
         if not self._journal.healthy:
             with suppress(AuditError):
                 self._journal.wait_durable(self._journal.last_seq)
-        return JOURNAL_RETRY_S
 
     def rate_budget(self) -> Problem | None:
         """Room for the whole bracket, in both budgets."""

@@ -28,7 +28,7 @@ from .credentials import Credentials
 from .driver import Driver, Notice
 from .errors import ExchangeError
 from .exchange_info import ExchangeInfoCache
-from .gates import JOURNAL_RETRY_S, Gates
+from .gates import Gates
 from .gathering import Gatherer
 from .recovery import begin, look_around, require_same_account, restore
 from .settings_loader import Urls
@@ -48,6 +48,8 @@ SETTLE_TIMEOUT_S = 3.0
 """How long a start waits for what it took over to be clear; past it, signals are judged as things stand."""
 CLOCK_WEIGHT, ACCOUNT_WEIGHT, CLAIMS_WEIGHT, POSITION_MODE_WEIGHT = 3, 85, 20, 5
 """What the questions of a start cost (binance-usdm.md §3.4, §7.4): the account's are 40 + 40 + 5."""
+JOURNAL_RETRY_S = 1.0
+"""How often lines that the disk refused are tried again: with the next line may be too late, a crash may come first."""
 RESYNC_S = 600.0
 """How often the exchange's clock is measured again: ordinary clocks drift some 50 ms in that time."""
 
@@ -229,6 +231,11 @@ def _connect(
         gateway.synchronise_clock()
         return RESYNC_S
 
+    def write_what_waits() -> float:
+        if not journal.healthy:  # a disk that also stalls must not hold up the other tasks
+            driver.durability.wait(journal.last_seq, JOURNAL_RETRY_S)
+        return JOURNAL_RETRY_S
+
     checks = gates.start
     try:
         gateway.synchronise_clock()
@@ -274,7 +281,7 @@ def _connect(
     if claims.any:  # not before: the same questions would be asked by two threads
         upkeep.add(look_for_claims, min(look_interval_s, LAG_MS / 1000))
     upkeep.add(resync, RESYNC_S)
-    upkeep.add(gates.write_what_waits, JOURNAL_RETRY_S)
+    upkeep.add(write_what_waits, JOURNAL_RETRY_S)
     if checks.missing:
         upkeep.add(checks.retry, PAUSE_FIRST_S)
     if isinstance(clock, SystemClock):

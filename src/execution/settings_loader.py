@@ -123,13 +123,14 @@ def env_file() -> Path:
 
 
 def checked(settings: Settings) -> Settings:
-    """Settings built in a program, as the audit log will give them back: a replay has to decide with the same.
+    """Settings built in a program, as the audit log will give them back: a replay has to decide with the same. The
+    folder may be a `Path`.
 
     Raises:
         SettingsError: a value of a wrong type (a float as a number of ms, say), or two that contradict each other.
     """
     try:
-        recorded = msgspec.convert(msgspec.to_builtins(settings), type=Settings)
+        recorded = msgspec.convert(msgspec.to_builtins(settings, enc_hook=os.fspath), type=Settings)
     except (msgspec.MsgspecError, TypeError, ValueError) as error:
         raise SettingsError(f"the settings cannot be used: {error}; give the types that `Settings` names") from None
     _check_order(recorded)

@@ -69,7 +69,7 @@ class Teller:
         while (notice := self._next()) is not None:
             try:
                 self._on_notice(notice)
-            except Exception as failure:  # noqa: BLE001 - it is not our code
+            except (Exception, SystemExit) as failure:  # noqa: BLE001 - it is not our code
                 self._on_failure(f"{notice.text}: {type(failure).__name__}: {failure}")
 
     def _next(self) -> Notice | None:

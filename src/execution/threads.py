@@ -12,6 +12,7 @@ WORKERS = 32
 URGENT_WORKERS = 16
 """Orders, cancels and the alarm have workers of their own: they never queue behind questions that time out, of however
 many symbols."""
+POOL_IS_SHUT = "cannot schedule new futures"
 ALARM_IDLE_S = 1.0
 FAILURE_PAUSE_S = 0.1
 
@@ -47,12 +48,14 @@ class ThreadRuntime:
                 return False
             try:
                 pool.submit(self._guarded, task)
-            except RuntimeError:
+            except RuntimeError as error:
+                if not str(error).startswith(POOL_IS_SHUT):
+                    raise  # no thread could be started; the task is queued all the same, and must not run twice
                 # The program's main thread has ended while others of its threads trade on: Python shuts its pools down
                 # before it waits for them.
                 thread = threading.Thread(target=self._guarded, args=(task,), name="bracketeer-late")
-                self._late = [*(other for other in self._late if other.is_alive()), thread]
                 thread.start()
+                self._late = [*(other for other in self._late if other.is_alive()), thread]
             return True
 
     def wait(self, ticket: Ticket) -> None:
@@ -67,7 +70,8 @@ class ThreadRuntime:
                 self._changed.notify()
 
     def stop(self) -> None:
-        """End the alarm thread and wait for running tasks; each is bounded by the transport's timeouts."""
+        """End the alarm thread and wait for running tasks; each is bounded by the transport's timeouts, and by how long
+        an order waits for the disk."""
         with self._lock:
             self._stopping = True
             self._changed.notify()

@@ -236,10 +236,11 @@ class Exchange:
 
     def tick(self) -> None:
         """Do what time alone makes due: end listen keys, let other people trade."""
-        self.agenda.run_due(self.clock.steady_ms())
-        self._pass_time()
-        self._after_change()
-        self.venue.streams.expire_keys()
+        with self.clock.one_instant():
+            self.agenda.run_due(self.clock.steady_ms())
+            self._pass_time()
+            self._after_change()
+            self.venue.streams.expire_keys()
 
     def _pass_time(self) -> None:
         """Let other people trade and deadlines come, up to now; what follows for conditional orders is settled."""

@@ -210,7 +210,7 @@ def connect_gateway(
         base_url: of the REST API, such as `urls.TESTNET.rest`.
         clock: this machine's; the exchange's is estimated from it.
         tracker: told of every request in flight, every answer's headers, and every 429 and 418; its `now_ms`
-            may be this gateway's `exchange_now_ms`. It is not asked here: who decides to send asks it.
+            may be this gateway's `exchange_now_ms`. Here it is asked for bans only: who decides to send asks the rest.
         redactor: is told the secrets, and cleans the texts that come from the exchange.
         audit: gets an `api_error` note for every failed call, and the retries of questions.
         adapter: takes the place of the network, for a simulation.

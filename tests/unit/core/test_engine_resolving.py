@@ -478,6 +478,16 @@ def test_guards_a_position_that_shows_before_its_entry_is_answered() -> None:
     assert story.state.brackets["signal-1"].presumed_since_ms == shown
 
 
+def test_position_from_before_an_entry_is_sent_again_is_not_its() -> None:
+    """The first attempt was refused with proof: what showed then is somebody else's."""
+    story = Story()
+    story.signal()
+    story.refuse(E0, -1008, resend_ms=200)
+    story.position("3")
+    story.run_until(story.now + 900)
+    assert story.submitted == [E0, E0]
+
+
 def test_position_from_before_an_unanswered_entry_is_not_its() -> None:
     """What was told before the signal came may be what it was judged by."""
     story = Story()

@@ -56,10 +56,7 @@ class Later:
         self.alarm_ms: int | None = None
 
     def spawn(self, task: Callable[[], None], *, urgent: bool = False) -> bool:
-        if getattr(task, "__qualname__", "") == "Durability._work":
-            task()  # the disk answers at once
-        else:
-            self.tasks.append(task)
+        self.tasks.append(task)
         return True
 
     def set_alarm(self, at_ms: int | None) -> None:
@@ -392,14 +389,22 @@ def test_entry_is_withheld_when_the_disk_stalls(
     runtime.end(driver)
 
 
-def test_stream_thread_does_not_wait_for_the_disk(journal: AuditLogger, stalling: threading.Event) -> None:
-    """It has to go on reading."""
+def test_stream_thread_does_not_wait_for_the_disk(journal: AuditLogger, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has to go on reading: a worker asks the disk."""
     runtime = Later()
     driver = driver_on(journal, runtime, [])
-    stalling.clear()
+    asked: list[int] = []
+    wait_durable = journal.wait_durable
+
+    def note(seq: int) -> None:
+        asked.append(seq)
+        wait_durable(seq)
+
+    monkeypatch.setattr(journal, "wait_durable", note)
     driver.handle(signal_event(), inline=False)
-    assert len(runtime.tasks) == 1
-    stalling.set()
+    assert (len(runtime.tasks), asked) == (1, [])
+    runtime.tasks.pop()()
+    assert asked
 
 
 def test_copy_of_the_state_is_a_moment(journal: AuditLogger) -> None:

@@ -10,7 +10,7 @@ from bracketeer.core.errors import JournalUnavailable
 from bracketeer.core.intent import OrderIntent
 from bracketeer.core.request_weight import RequestWeightTracker
 from bracketeer.core.values import ArmingMode, OrderType, PositionSide, Role, Side
-from bracketeer.execution.gates import JOURNAL_RETRY_S, Gates
+from bracketeer.execution.gates import Gates
 
 
 def gates(journal: Mock) -> Gates:
@@ -53,15 +53,15 @@ def stop_intent() -> OrderIntent:
 
 
 def test_what_waits_is_written_again_and_again() -> None:
-    """As long as the journal is not healthy; a disk that still refuses is no failure of the turn."""
+    """As long as the journal is not healthy; a disk that still refuses is no failure of ours."""
     journal = Mock(healthy=False, last_seq=7)
     journal.wait_durable.side_effect = JournalUnavailable("no room")
-    assert gates(journal).write_what_waits() == JOURNAL_RETRY_S
+    gates(journal).write_what_waits()
     journal.wait_durable.assert_called_once_with(7)
 
 
 def test_healthy_journal_is_left_alone() -> None:
     """Nothing waits."""
     journal = Mock(healthy=True)
-    assert gates(journal).write_what_waits() == JOURNAL_RETRY_S
+    gates(journal).write_what_waits()
     journal.wait_durable.assert_not_called()

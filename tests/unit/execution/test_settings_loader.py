@@ -338,6 +338,11 @@ def test_answer_is_not_waited_for_longer_than_a_position_may_be_bare() -> None:
     assert load_settings({"READ_TIMEOUT_MS": "2500"}).read_timeout_ms == 2500
 
 
+def test_folder_may_be_a_path() -> None:
+    """What programs have at hand."""
+    assert checked(Settings(audit_log_dir=Path("logs"))).audit_log_dir == "logs"  # type: ignore[arg-type]
+
+
 def test_settings_built_with_plain_text_mean_the_same() -> None:
     """A replay reads the enumeration's member; so does the first run."""
     settings = checked(Settings(policy=Policy(arm="after_fill"), rate_limit_hard_threshold=1))  # type: ignore[arg-type]

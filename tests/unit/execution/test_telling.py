@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+
+import pytest
 
 from bracketeer.core.commands import Alert
 from bracketeer.core.redaction import Redactor
@@ -57,7 +60,7 @@ def test_listener_hears_all_in_order_and_no_secret() -> None:
     assert failures == []
 
 
-def test_nobody_waits_for_a_slow_listener(monkeypatch: object) -> None:
+def test_nobody_waits_for_a_slow_listener() -> None:
     """Nor does its backlog grow without end."""
     failures: list[str] = []
     go_on = threading.Event()
@@ -73,8 +76,22 @@ def test_nobody_waits_for_a_slow_listener(monkeypatch: object) -> None:
         go_on.set()
 
 
-def test_listener_may_close_the_manager() -> None:
+def test_listener_that_ends_its_thread_ends_not_ours() -> None:
+    """`sys.exit` in it is a failure like any other."""
+    failures: list[str] = []
+
+    def hear(_: Notice) -> None:
+        sys.exit("enough")
+
+    with telling_to(hear, failures) as teller:
+        teller.tell(alert("1"))
+        teller.tell(alert("2"))
+    assert failures == ["1: SystemExit: enough", "2: SystemExit: enough"]
+
+
+def test_listener_may_close_the_manager(monkeypatch: pytest.MonkeyPatch) -> None:
     """It does not wait for itself."""
+    monkeypatch.setattr(telling, "FAREWELL_S", 10 * PATIENCE_S)
     failures: list[str] = []
     closed = threading.Event()
 

@@ -96,6 +96,22 @@ def test_orders_do_not_wait_for_questions(runtime: ThreadRuntime, now: Now) -> N
     go_on.set()
 
 
+def test_task_runs_once_when_no_thread_can_be_started(runtime: ThreadRuntime, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pool has queued it by then: on a thread of its own it would be sent twice."""
+    ran: list[str] = []
+
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        with pytest.raises(RuntimeError, match="can't start"):
+            runtime.spawn(lambda: ran.append("sent"), urgent=True)
+    runtime.spawn(lambda: None, urgent=True)
+    runtime.stop()
+    assert ran == ["sent"]
+
+
 def test_main_thread_may_end_before_the_others() -> None:
     """Python shuts its pools down when the main thread ends, and waits for the program's other threads only then."""
     program = """
