@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from .bracket import Bracket
-from .guarding import count_late_gap, end_naked_time
+from .guarding import count_late_gap, end_naked_time, guard_presumed
 from .legs import legs_of
 from .order import AlgoOrder
 from .position import Agreement, agreement, executed_in, executed_out
 from .reporting import end_bracket
-from .resolving import ASK_AGAIN_MS, count_disagreement, pace
+from .resolving import ASK_AGAIN_MS, DISAGREEMENTS_WEIGHED, count_disagreement, pace
+from .state import position_key
 from .turn import Turn
-from .values import AlgoStatus
+from .values import ZERO, AlgoStatus
 
 EXPIRY_GRACE_MS = 150
 """closePosition orders die with the position (§4.6); while the stream is up their end is usually told within this."""
@@ -24,7 +25,7 @@ def clear(turn: Turn, bracket: Bracket) -> Bracket | None:
     if executed_in(turn.state, bracket) > 0 or executed_out(turn.state, bracket) > 0:
         agreed = agreement(turn.state, bracket)
         if agreed is not Agreement.AGREES:
-            return _prove_flat(turn, bracket, agreed)
+            return _prove_flat(turn, _guard_what_shows(turn, bracket), agreed)
     busy = False
     for role_ids in bracket.ids.values():
         for client_id in role_ids:
@@ -45,6 +46,17 @@ def clear(turn: Turn, bracket: Bracket) -> Bracket | None:
         return turn.look_at_symbol(bracket, "late_arrivals")
     end_bracket(turn, count_late_gap(turn, bracket))
     return None
+
+
+def _guard_what_shows(turn: Turn, bracket: Bracket) -> Bracket:
+    """A stop for a position that only others' trades have closed, by our books, while the exchange goes on showing it:
+    the books may be wrong, and a closePosition stop can only reduce."""
+    view = turn.state.positions.get(position_key(bracket.symbol, bracket.position_side))
+    amount = ZERO if view is None else view.amount * bracket.entry_side.sign
+    doubtful = bracket.disagreements >= DISAGREEMENTS_WEIGHED and executed_out(turn.state, bracket) == 0
+    if not doubtful or amount <= 0 or bracket.stop_loss is None:
+        return bracket
+    return guard_presumed(turn, bracket, amount)[0]
 
 
 def _last_arrival_ms(turn: Turn, bracket: Bracket) -> int:

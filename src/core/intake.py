@@ -128,7 +128,12 @@ def _enter(turn: Turn, event: SignalReceived) -> None:
     # Somebody may trade between the question for the position and now; what our last bracket did then is not theirs.
     asked_ms = turn.now_ms if context.asked_at_ms is None else context.asked_at_ms
     flat_asked_ms = max(asked_ms, turn.state.last_end_ms(signal.symbol))
-    bracket = turn.update(bracket, flat_asked_ms=flat_asked_ms, expires_ms=expires_at_ms(signal, turn.state.policy))
+    bracket = turn.update(
+        bracket,
+        flat_asked_ms=flat_asked_ms,
+        trades_after=turn.state.last_trades.get(signal.symbol, 0),
+        expires_ms=expires_at_ms(signal, turn.state.policy),
+    )
     turn.state.remember(signal.signal_id, SignalRecord(symbol=signal.symbol))
     for intent in intents:
         bracket = turn.submit(bracket, intent)

@@ -125,6 +125,9 @@ def end_bracket(turn: Turn, bracket: Bracket) -> None:
             closer.signal_id,
             SignalRecord(symbol=bracket.symbol, ended=True, status=flat.value, report=closed),
         )
+    newest = max((fill.trade_id for order in orders_of(turn.state, bracket) for fill in order.fills), default=0)
+    known = max(newest, *bracket.external_trades, turn.state.last_trades.get(bracket.symbol, 0))
+    turn.state.last_trades[bracket.symbol] = known
     turn.announce(
         "ended",
         f"flat, nothing of ours rests: {status.value}",

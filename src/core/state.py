@@ -67,6 +67,7 @@ class State(msgspec.Struct, kw_only=True):
     algos: dict[str, AlgoOrder] = msgspec.field(default_factory=dict)  # by client id
     positions: dict[str, PositionView] = msgspec.field(default_factory=dict)  # by "SYMBOL|SIDE"
     signals: dict[str, SignalRecord] = msgspec.field(default_factory=dict)  # oldest first
+    last_trades: dict[str, int] = msgspec.field(default_factory=dict)  # by symbol: newest trade id of an ended bracket
     anomalies: int = 0
     refusals: int = 0  # entries in a row that were not executed
     arming_refused: ArmingRefusal | None = None  # ARM=with_entry is not to be had on this venue
@@ -115,6 +116,7 @@ class State(msgspec.Struct, kw_only=True):
             algos=dict(self.algos),
             positions=dict(self.positions),
             signals=dict(self.signals),
+            last_trades=dict(self.last_trades),
         )
 
     def encode(self) -> bytes:

@@ -280,8 +280,12 @@ def foreign_trade(
     exchange_time_ms: int,
 ) -> Bracket:
     """Somebody else traded on the position of a bracket: attributed once, by trade id, and told. An empty client id
-    means that nobody could name the order."""
-    if fill.trade_id in bracket.external_trades or position_side is not bracket.position_side:
+    means that nobody could name the order.
+
+    What is known of the bracket before it is told apart by its id: a clock that is off could not.
+    """
+    is_known = fill.trade_id <= bracket.trades_after or fill.trade_id in bracket.external_trades
+    if is_known or position_side is not bracket.position_side:
         return bracket
     whose = "an old order of ours" if is_ours(client_id) else "somebody else"
     text = f"{whose} traded {side.value} {fill.quantity} {bracket.symbol} on a position of ours"

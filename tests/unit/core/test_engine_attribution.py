@@ -7,10 +7,11 @@ from decimal import Decimal
 import pytest
 from msgspec.structs import replace
 
+from bracketeer.core.client_ids import client_order_id
 from bracketeer.core.commands import Announce, AnyCommand, CancelOrder, LookUpOrder, LookUpSymbol, SubmitOrder
 from bracketeer.core.events import Fill, TradeRow
-from bracketeer.core.values import AlgoStatus, OrderStatus, Side
-from tests.support.stories import E0, F0, F1, P0, PRICE, S0, X0, X1, Story, exchange_id, submits
+from bracketeer.core.values import AlgoStatus, OrderStatus, Role, Side
+from tests.support.stories import E0, F0, F1, P0, PRICE, S0, S1, X0, X1, Story, exchange_id, submits
 
 HAND = "web_abc"
 
@@ -293,3 +294,38 @@ def test_blames_nobody_for_a_fill_of_the_bracket_before() -> None:
     story.told(S0, OrderStatus.FILLED, executed="1", fill=again, told_at_ms=ended_at)
     assert story.bracket.external_net == 0
     assert story.alerts == []
+
+
+def test_trade_of_the_bracket_before_is_not_somebody_elses() -> None:
+    """Our clock is behind by a second: by its time, the old exit traded after the new signal. Its id is known."""
+    story = Story().protected()
+    story.close()
+    story.fill(X0)
+    old = story.order(X0).fills[0]
+    story.position("0")
+    for leg in (S0, P0):
+        story.algo_told(leg, AlgoStatus.EXPIRED)
+    assert story.state.brackets == {}
+    story.signal(signal_id="signal-2")
+    second = client_order_id("signal-2", Role.ENTRY)
+    story.fill(second)
+    story.position("1")
+    row = replace(story.trade(X0, "1"), trade_id=old.trade_id, exchange_time_ms=story.now + 500)
+    story.snapshot("1", trades=(row, story.trade(second, "1", Side.BUY, story.order(second).fills[0].trade_id)))
+    bracket = story.state.brackets["signal-2"]
+    assert (bracket.external_net, story.alerts) == (0, [])
+
+
+def test_guards_a_position_that_shows_though_others_have_closed_it_by_our_books() -> None:
+    """What was taken for a trade on the position was from before it: the exchange shows it, and its stop went."""
+    story = Story().protected()
+    story.foreign_fill("1")
+    story.foreign_fill("0.3")
+    for _ in range(3):
+        story.now += 1000
+        story.tick()
+        story.snapshot("0.7", [S0, P0], (), requested_at_ms=story.now)
+    assert story.bracket.disagreements >= 2
+    assert S1 not in story.submitted
+    story.algo_told(S0, AlgoStatus.CANCELED)
+    assert S1 in story.submitted
