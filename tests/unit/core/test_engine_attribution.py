@@ -313,7 +313,7 @@ def test_trade_of_the_bracket_before_is_not_somebody_elses() -> None:
     row = replace(story.trade(X0, "1"), trade_id=old.trade_id, exchange_time_ms=story.now + 500)
     story.snapshot("1", trades=(row, story.trade(second, "1", Side.BUY, story.order(second).fills[0].trade_id)))
     bracket = story.state.brackets["signal-2"]
-    assert (bracket.external_net, story.alerts) == (0, [])
+    assert (str(bracket.external_net), story.alerts) == ("0", [])
 
 
 def test_guards_a_position_that_shows_though_others_have_closed_it_by_our_books() -> None:
