@@ -127,7 +127,7 @@ def built(**fields: object) -> Signal:
         {"signal_id": "\ud83d"},
         {"signal_id": 7},
         {"symbol": b"BTCUSDT"},
-        {"strategy": object()},
+        {"strategy": ...},
         {"position_side": "LEFT"},
         {"signal_type": "HOLD"},
     ],
