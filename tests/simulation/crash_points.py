@@ -92,7 +92,8 @@ class CrashRun(Run):
         self.recovery_effects = 0  # of the second one, until it is at work
         self._lines: list[_Line] = []
         self.story_symbols = sorted(self.prices)
-        self.disk._dice = random.Random(str(crash))
+        # A second crash is to meet the recovery that was counted: what the first one leaves of the disk is the same.
+        self.disk._dice = random.Random(str(replace(crash, again=0)))
         note_line = self.disk.on_line
 
         def on_line(name: str, data: bytes, end: int) -> None:
