@@ -28,6 +28,19 @@ from .scenario import (
     wait,
 )
 
+_A_STOP_ENDS = (
+    entry(),
+    answered(),
+    fault("stop_canceled", symbol=BTC),
+    wait(3_000),
+    close(),
+    answered(),
+    entry("entry-2", quantity="0.011"),
+    answered(),
+    settled(),
+)
+"""A position whose stop the exchange ends, its close, and another entry."""
+
 _SHOWN = 8
 """So many characters of a secret in a row are a leak: by chance they do not appear."""
 
@@ -209,18 +222,7 @@ SCENARIOS = (
         modes=(24,),
         fault="whoever is told of alerts and turning points raises, every time",
         invariant="trading and protection go on as ever",
-        stories=alone(
-            Step("deaf"),
-            entry(),
-            answered(),
-            fault("stop_canceled", symbol=BTC),
-            wait(3_000),
-            close(),
-            answered(),
-            entry("entry-2", quantity="0.011"),
-            answered(),
-            settled(),
-        ),
+        stories=alone(Step("deaf"), *_A_STOP_ENDS),
         check=_alerts_are_not_needed,
         missing="memory over 10^6 events is shown by `make soak`; tasks that die are told as `internal_error`",
     ),
@@ -229,18 +231,7 @@ SCENARIOS = (
         modes=(24, 1),
         fault="whoever is told of alerts and turning points takes 20 s for each, while the exchange ends a stop",
         invariant="the stop is placed anew in time, closes and entries go on; nothing waits for the listener",
-        stories=alone(
-            Step("slow_ears", {"lasts_ms": 20_000}),
-            entry(),
-            answered(),
-            fault("stop_canceled", symbol=BTC),
-            wait(3_000),
-            close(),
-            answered(),
-            entry("entry-2", quantity="0.011"),
-            answered(),
-            settled(),
-        ),
+        stories=alone(Step("slow_ears", {"lasts_ms": 20_000}), *_A_STOP_ENDS),
         check=_nothing_waits_for_the_listener,
     ),
     Scenario(
