@@ -72,9 +72,9 @@ class Bracket(msgspec.Struct, frozen=True, kw_only=True):
     naked_later_ms: int = 0  # the worst gap after it
     stop_live_ms: int | None = None
 
+    trades_after: int = 0  # trades up to this id were over before it began
     external_net: Decimal = ZERO  # what others traded on our position; + adds to it, - takes from it
     external_trades: tuple[int, ...] = ()
-    trades_after: int = 0  # trades up to this id were over before it began
     external_ms: int = 0  # exchange time of the newest of them
     external_early: Decimal = ZERO  # the part of external_net that may be from before the position was asked for
     disagree_since_ms: int | None = None  # our ledger and the exchange's position differ

@@ -148,8 +148,10 @@ def _watch(turn: Turn, bracket: Bracket) -> Bracket:
     interval = poll_pause_ms(turn.state)
     if agreed is Agreement.UNKNOWN:  # the position that follows from a fill is told with it; else it is asked for
         told_by_ms = newest_fill_known_ms(turn.state, bracket) + STREAM_SILENCE_MS
-        bracket = turn.wake(bracket, told_by_ms) if turn.now_ms < told_by_ms else bracket
-        interval = interval if turn.now_ms < told_by_ms else min(interval, turn.state.policy.poll_interval_ms)
+        if turn.now_ms < told_by_ms:
+            bracket = turn.wake(bracket, told_by_ms)
+        else:
+            interval = min(interval, turn.state.policy.poll_interval_ms)
     next_look = bracket.next_look_ms
     if next_look is None or next_look > turn.now_ms + interval:
         bracket = turn.update(bracket, next_look_ms=turn.now_ms + interval)

@@ -100,7 +100,7 @@ def as_recorded(signal: Signal, redactor: Redactor) -> Signal:
     """The signal as the journal will give it back: the first run has to follow what a replay will.
 
     A `Signal` built in a program may hold anything in any field. What the journal could not hold, or would hold
-    otherwise, must not cause an order: the next start could not read of it.
+    otherwise, must not cause an order: the next start could not read it.
 
     Raises:
         SignalMalformed: `malformed_signal`: a field of a wrong type, or text that is not Unicode; `signal_id_invalid`:

@@ -144,6 +144,7 @@ def open_session(
                 journal,
                 state,
                 clock_offset_ms,
+                account,
                 lock,
                 undo,
             )
@@ -165,6 +166,7 @@ def _connect(
     journal: AuditLogger,
     state: State,
     clock_offset_ms: int | None,
+    account: str,
     lock: AccountLock,
     undo: ExitStack,
 ) -> Session:
@@ -243,7 +245,7 @@ def _connect(
         if not state.brackets:
             raise
         checks.require("clock", gateway.synchronise_clock, weight=CLOCK_WEIGHT)
-    begin(gateway, driver, settings.policy, urls.rest, account=fingerprint(credentials.api_key, urls.rest))
+    begin(gateway, driver, settings.policy, urls.rest, account)
     if settings.stop_watch_interval_ms:
         watch = StopWatch(gateway, driver, runtime, settings.stop_watch_interval_ms / 1000, gates.routine_held_back)
         upkeep.add(watch.look, settings.stop_watch_interval_ms / 1000)

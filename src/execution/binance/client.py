@@ -100,16 +100,12 @@ class Client(UMFutures):  # type: ignore[misc] # the connector ships no types
         self.recv_window_ms = settings.policy.recv_window_ms
         self.redactor = redactor
         self.clock = ExchangeClock(clock, self.server_time_ms)
-        self._monotonic = clock.monotonic
+        self.monotonic = clock.monotonic
         self._tracker = tracker
         self._on_failure = on_failure
 
     def __repr__(self) -> str:
         return f"Client({self.base_url})"
-
-    def monotonic(self) -> float:
-        """Seconds on a clock that never steps."""
-        return self._monotonic()
 
     def server_time_ms(self) -> int:
         """`GET /fapi/v1/time`."""
