@@ -19,6 +19,8 @@ from .wire import Sent
 ALGO_PATH, ORDER_PATH = "/fapi/v1/algoOrder", "/fapi/v1/order"
 ABLE_FOR_MS = 10_000
 """A stop that could not even leave, for an outage, may be tried again after the take profit: not judged so soon."""
+ENDED_BY_ITSELF = ("CANCELED", "EXPIRED", "REJECTED")
+"""What becomes of a stop that no request ended: REJECTED where it triggered and there was nothing to reduce."""
 
 
 class OrderJudge:
@@ -113,7 +115,7 @@ class OrderJudge:
         if algo.is_live:
             return True
         is_news = algo.updated_ms > min(told_ms, self.exchange.clock.now_ms() - self.round_trip_ms)
-        return is_news and algo.status.value in ("CANCELED", "EXPIRED") and str(algo.algo_id) not in self._canceled
+        return is_news and algo.status.value in ENDED_BY_ITSELF and str(algo.algo_id) not in self._canceled
 
     def _algo(self, values: dict[str, str]) -> Any:
         lower = {name.lower(): value for name, value in values.items()}
