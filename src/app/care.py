@@ -6,11 +6,11 @@ stop until the next start; so the first Ctrl-C is a request to finish, and nobod
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
+from ..execution.errand import INTERRUPTS, Errand
 from ..execution.settling import is_guarded, is_protected
 from .console import WARNING, Output, marked
 
@@ -26,10 +26,7 @@ class Finishing(Generic[Result]):
     """Work that the first Ctrl-C does not cut short; the second does."""
 
     def __init__(self, work: Callable[[], Result]) -> None:
-        self._work = work
-        self._ended = threading.Event()
-        self._result: list[Result] = []
-        self._failure: BaseException | None = None
+        self._errand = Errand(work)
         self.interrupted: BaseException | None = None
 
     def run(self, on_interrupt: Callable[[], None]) -> Result:
@@ -38,25 +35,13 @@ class Finishing(Generic[Result]):
         Raises:
             KeyboardInterrupt: the second one, or SystemExit from a signal; the work goes on without us then.
         """
-        # Off the main thread, where Python raises KeyboardInterrupt: amid a request, its answer would be lost.
-        threading.Thread(target=self._carry_out, name="bracketeer-signal", daemon=True).start()
+        self._errand.begin()
         try:
-            self._ended.wait()
-        except (KeyboardInterrupt, SystemExit) as interrupt:
+            return self._errand.result()
+        except INTERRUPTS as interrupt:
             self.interrupted = interrupt
             on_interrupt()
-            self._ended.wait()
-        if self._failure is not None:
-            raise self._failure
-        return self._result[0]
-
-    def _carry_out(self) -> None:
-        try:
-            self._result.append(self._work())
-        except BaseException as failure:  # noqa: BLE001 - raised where the result is waited for
-            self._failure = failure
-        finally:
-            self._ended.set()
+            return self._errand.result()
 
 
 def stay_until_guarded(output: Output, manager: OrderExecutionManager) -> bool:

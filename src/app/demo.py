@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -20,12 +22,13 @@ from ..core.settings import Settings
 from ..core.snapshot import Snapshot
 from ..execution.order_manager import OrderExecutionManager
 from .audit import verdict
+from .care import Finishing
 from .console import BAD, EXIT_FAILED, GOOD, Output, invoked_as, marked
 from .demo_exchange import DemoExchange
 from .demo_promises import Evidence, OrderKey, Promise, Traded, entries, judge, traded_orders
 from .demo_screen import make_screen
-from .demo_script import read_script
-from .demo_story import Answer, Story, wish_of
+from .demo_script import Step, read_script
+from .demo_story import Answer, CutShort, Story, wish_of
 from .report_view import amount, mark_of, side_word
 
 
@@ -48,16 +51,28 @@ def run_demo(output: Output, *, signals: Path | None, audit_dir: Path | None, sp
 
     Raises:
         BracketeerError: it could not be played: no exchange, no audit folder, no signals.
+        KeyboardInterrupt: Ctrl-C, once all is given back; the second one at once (SystemExit from a signal).
     """
     steps = read_script(signals)
     folder = _fresh(audit_dir if audit_dir is not None else Path("logs", f"demo-{time.strftime('%Y%m%d-%H%M%S')}"))
+    cut = threading.Event()
+    playing = Finishing(lambda: _play_and_judge(output, steps, folder, speed, cut))
+    code = EXIT_FAILED
+    with suppress(CutShort):
+        code = playing.run(on_interrupt=cut.set)
+    if playing.interrupted is not None:
+        raise playing.interrupted
+    return code
+
+
+def _play_and_judge(output: Output, steps: list[Step], folder: Path, speed: float, cut: threading.Event) -> int:
     settings = Settings(audit_log_dir=str(folder))
     started_s = time.monotonic()
     with DemoExchange() as exchange:
         access = exchange.access
         _introduce(output, access.rest, folder)
         with make_screen(output) as screen:
-            story = Story(steps, exchange, screen, speed)
+            story = Story(steps, exchange, screen, speed, cut)
             with OrderExecutionManager(
                 access.api_key,
                 access.api_secret,

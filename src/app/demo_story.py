@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -37,13 +38,21 @@ class Answer:
     report: ExecutionReport
 
 
-class Story:
-    """Plays the steps. `hear` is for the manager's notices, which come on its threads."""
+class CutShort(Exception):  # noqa: N818 - it is a wish, not a failure
+    """The day is not played to its end."""
 
-    def __init__(self, steps: list[Step], exchange: DemoExchange, screen: Screen, speed: float) -> None:
+
+class Story:
+    """Plays the steps until they are over or `cut` is set. `hear` is for the manager's notices, which come on its
+    threads."""
+
+    def __init__(
+        self, steps: list[Step], exchange: DemoExchange, screen: Screen, speed: float, cut: threading.Event
+    ) -> None:
         self._steps = steps
         self._exchange = exchange
         self._screen = screen
+        self._cut = cut
         self._pause_s = STEP_PAUSE_S / speed
         self.answers: list[Answer] = []
 
@@ -58,7 +67,11 @@ class Story:
             self._screen.tell("ended", text, notice=notice)
 
     def play(self, manager: OrderExecutionManager) -> None:
-        """From the first price to the last; what is open then is closed."""
+        """From the first price to the last; what is open then is closed.
+
+        Raises:
+            CutShort: `cut` was set.
+        """
         self._screen.scene.total = len(self._steps)
         for step in self._steps:
             started_s = time.monotonic()
@@ -71,7 +84,7 @@ class Story:
                 self._send(manager, line)
             self._screen.scene.done += 1
             self._show(manager)
-            time.sleep(max(0.0, self._pause_s - (time.monotonic() - started_s)))
+            self._pause(self._pause_s - (time.monotonic() - started_s))
         for bracket in manager.status().brackets:
             closing = Signal(
                 signal_type=SignalType.CLOSE, symbol=bracket.symbol, signal_id=f"end-of-day-{bracket.symbol}"
@@ -101,7 +114,11 @@ class Story:
             held = {row["symbol"] for row in self._exchange.books()["positions"]}
             if held == _managed(manager.state()):
                 return
-            time.sleep(SETTLE_PAUSE_S)
+            self._pause(SETTLE_PAUSE_S)
+
+    def _pause(self, seconds: float) -> None:
+        if self._cut.wait(max(0.0, seconds)):
+            raise CutShort
 
     def _show(self, manager: OrderExecutionManager) -> None:
         status, scene = manager.status(), self._screen.scene

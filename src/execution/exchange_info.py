@@ -16,6 +16,7 @@ import msgspec
 from ..core.errors import BracketeerError
 from ..core.instrument import Instrument
 from ..core.outcome import Failure, OutcomeKind
+from .errand import off_main
 from .errors import UnreadableAnswer
 
 Answer = tuple[dict[str, Instrument], list[dict[str, Any]]]
@@ -68,7 +69,8 @@ class ExchangeInfoCache:
         """
         snapshot = self._snapshot
         if snapshot is None or not self._is_fresh(snapshot):
-            snapshot = self._renewed(snapshot)
+            before = snapshot
+            snapshot = off_main(lambda: self._renewed(before))
         return snapshot.instruments.get(symbol)
 
     def refresh_after_filter_error(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from decimal import Decimal
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 from uuid import uuid4
@@ -23,6 +24,7 @@ from ..core.values import MarginType
 from .account_actions import AccountActions, CancelReport
 from .credentials import load_credentials
 from .driver import Notice
+from .errand import INTERRUPTS, Errand, off_main, on_main_thread
 from .queries import ManagerStatus, Position, manager_status, position_of
 from .session import Session, open_session
 from .settings_loader import checked, load_settings, resolve_urls
@@ -36,6 +38,9 @@ if TYPE_CHECKING:
 
 class OrderExecutionManager:
     """Turns signals into protected positions on Binance USDⓈ-M Futures. Usable from any thread.
+
+    On the main thread Ctrl-C ends the waiting for an answer at once. A signal that was not decided yet is dropped, on
+    record; what was begun goes on by itself, and `close` gives a position that is just being guarded the time it takes.
 
     Connects on the first call (or on entering the context); `close` leaves positions as they are: their stop and target
     rest at the exchange, and the next start on the same audit folder takes over.
@@ -97,6 +102,13 @@ class OrderExecutionManager:
         Raises:
             BracketeerError: see the class.
         """
+        try:
+            off_main(self._start)
+        except INTERRUPTS:
+            Errand(self._close).begin()  # it waits for the start to end: nobody else knows that there is one
+            raise
+
+    def _start(self) -> None:
         with self._starting:
             if self._session is None:
                 self._closed = False
@@ -110,6 +122,9 @@ class OrderExecutionManager:
         A position that is just being guarded gets the time that takes. After it only `start` opens the manager again:
         a straggling thread must not take the account from its successor.
         """
+        off_main(self._close)
+
+    def _close(self) -> None:
         with self._starting:
             session, self._session = self._session, None
             self._closed = True
@@ -122,6 +137,23 @@ class OrderExecutionManager:
         Raises:
             BracketeerError: the manager could not start.
         """
+        if not on_main_thread():
+            return self._execute(signal, None)
+        errand: Errand[ExecutionReport] = Errand(lambda: self._execute(signal, errand))
+        errand.begin()
+        return errand.result()
+
+    def execute_json(self, text: str | bytes) -> ExecutionReport:
+        """Follow one signal given as a JSON object; unreadable text is denied, on record."""
+        try:
+            signal = Signal.from_json(text)
+        except SignalMalformed as error:
+            shown = text.decode(errors="replace") if isinstance(text, bytes) else text
+            return off_main(partial(self._refuse_malformed, error, shown))
+        return self.execute_signal(signal)
+
+    def _execute(self, signal: Signal, errand: Errand[ExecutionReport] | None) -> ExecutionReport:
+        """Follow a signal on the caller's thread, or on an errand for it."""
         session = self._running()
         try:
             signal = as_recorded(signal, session.redactor)
@@ -132,17 +164,16 @@ class OrderExecutionManager:
         context = session.gatherer.gather(signal)
         ticket = Ticket()
         event = SignalReceived(at_ms=session.gateway.exchange_now_ms(), signal=signal, context=context)
-        _bring(session, event, ticket)
+        if errand is None:
+            session.driver.handle(event, ticket=ticket)
+        elif not errand.is_left:
+            _hand_over(session, event, ticket)
+        else:
+            text = "the caller was interrupted before it was decided"
+            session.journal.log_event("signal_refused", "interrupt", signal_id=signal.signal_id, error=text)
+            ticket.fail(BracketeerError(text, code="interrupted", signal_id=signal.signal_id))
         session.runtime.wait(ticket)
         return ticket.result()
-
-    def execute_json(self, text: str | bytes) -> ExecutionReport:
-        """Follow one signal given as a JSON object; unreadable text is denied, on record."""
-        try:
-            signal = Signal.from_json(text)
-        except SignalMalformed as error:
-            return self._refuse_malformed(error, text.decode(errors="replace") if isinstance(text, bytes) else text)
-        return self.execute_signal(signal)
 
     def set_leverage(self, symbol: str, leverage: int) -> int:
         """Set the leverage of a symbol and return it. Setting the one it has is success.
@@ -150,7 +181,7 @@ class OrderExecutionManager:
         Raises:
             ExchangeError: refused (such as -4028: not allowed for the symbol), or unreachable.
         """
-        return self._actions().set_leverage(symbol, leverage)
+        return off_main(lambda: self._actions().set_leverage(symbol, leverage))
 
     def set_margin_type(self, symbol: str, margin_type: MarginType | str) -> None:
         """Set CROSSED or ISOLATED margin. "Already so" (-4046) is success.
@@ -159,7 +190,8 @@ class OrderExecutionManager:
             ExchangeError: refused (such as -4048: a position is open), or unreachable.
             ValueError: not a margin type.
         """
-        self._actions().set_margin_type(symbol, MarginType(margin_type))
+        wanted = MarginType(margin_type)
+        off_main(lambda: self._actions().set_margin_type(symbol, wanted))
 
     def get_position(self, symbol: str) -> Position | None:
         """The account's position on a symbol, ours or not, as the exchange has it now; None when flat.
@@ -167,7 +199,7 @@ class OrderExecutionManager:
         Raises:
             ExchangeError: it could not be asked. A failed question is not "flat".
         """
-        return position_of(self._running().gateway.position_row(symbol))
+        return off_main(lambda: position_of(self._running().gateway.position_row(symbol)))
 
     def get_account_balance(self) -> Decimal:
         """The USDT wallet balance.
@@ -175,7 +207,7 @@ class OrderExecutionManager:
         Raises:
             ExchangeError: it could not be asked.
         """
-        return self._running().gateway.balance()
+        return off_main(lambda: self._running().gateway.balance())
 
     def cancel_all_orders(self, symbol: str, *, ours_only: bool = True) -> CancelReport:
         """Cancel open orders of a symbol, normal and algo ones; with `ours_only=False` everybody's.
@@ -186,7 +218,7 @@ class OrderExecutionManager:
         Raises:
             ExchangeError: the open orders could not be asked for.
         """
-        return self._actions().cancel_all(symbol, ours_only=ours_only)
+        return off_main(lambda: self._actions().cancel_all(symbol, ours_only=ours_only))
 
     def get_open_orders(self, symbol: str | None = None) -> list[dict[str, Any]]:
         """Open orders of the account, ours and others', in the exchange's own rows.
@@ -196,7 +228,7 @@ class OrderExecutionManager:
         Raises:
             ExchangeError: they could not be asked for.
         """
-        return self._actions().open_orders(symbol)
+        return off_main(lambda: self._actions().open_orders(symbol))
 
     def status(self) -> ManagerStatus:
         """What the manager knows now: brackets, budgets, stream, journal. Asks the exchange nothing."""
@@ -243,14 +275,8 @@ class OrderExecutionManager:
         return self._running().actions
 
 
-def _bring(session: Session, event: SignalReceived, ticket: Ticket) -> None:
-    """Hand the signal to the driver: on this thread, which saves a hop, but for the main thread.
-
-    There Ctrl-C may strike amid the entry's request, and its answer would be lost; waiting can be interrupted safely.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        session.driver.handle(event, ticket=ticket)
-        return
+def _hand_over(session: Session, event: SignalReceived, ticket: Ticket) -> None:
+    """Bring the signal on a worker: a closing manager waits for its workers, not for a caller who was interrupted."""
 
     def work() -> None:
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +81,20 @@ def test_other_signals_are_played_and_closed_at_the_end(cli: Cli, tmp_path: Path
     assert result.exit_code == 0, result.output
     summary = json.loads(result.stdout.splitlines()[-1])
     assert [row["status"] for row in summary["signals"]] == ["closed", "denied", "closed"]
+
+
+def test_day_is_played_where_no_interrupt_strikes(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python drops an interrupt that strikes within the finalizer of an answer: on the main thread the demo went on."""
+    players: list[threading.Thread] = []
+    play = Story.play
+
+    def play_and_tell(story: Story, manager: OrderExecutionManager) -> None:
+        players.append(threading.current_thread())
+        play(story, manager)
+
+    monkeypatch.setattr(Story, "play", play_and_tell)
+    assert cli("demo", *QUICK, "--audit-dir", str(tmp_path / "log")).exit_code == 0
+    assert players != [threading.main_thread()]
 
 
 def test_broken_promise_fails_the_demo(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

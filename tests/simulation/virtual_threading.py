@@ -146,10 +146,11 @@ class VirtualLock:
         return True
 
     def release(self) -> None:
-        """Give it back."""
+        """Give it back. A `Lock` may be given back by another than who took it, as real ones may."""
         if self._owner is not getcurrent():
             self._scheduler.current()  # a killed task may be here without its lock
-            raise RuntimeError("release of a lock that is not held")
+            if self._reentrant or self._owner is None:
+                raise RuntimeError("release of a lock that is not held")
         self._depth -= 1
         if self._depth == 0:
             self._owner = None

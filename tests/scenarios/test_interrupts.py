@@ -1,0 +1,136 @@
+"""Ctrl-C in a program that calls the manager on its main thread."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+from typing import Any, Self
+
+import pytest
+
+from bracketeer.core.events import SignalContext
+from bracketeer.core.report import ReportStatus
+from bracketeer.core.signal import Signal
+from bracketeer.execution.gathering import Gatherer
+from bracketeer.execution.session import Session, open_session
+from bracketeer.simulator.server import RunningSimulator
+from tests.support.venue import BTC, Desk, desk, eventually
+
+PATIENCE_S = 10.0
+PASSES_ON = {"order_manager.py", "errand.py"}
+MAKES_A_THREAD = {"threading.py", "_weakrefset.py"}
+
+
+class Passages:
+    """The files whose functions the main thread enters meanwhile."""
+
+    def __init__(self) -> None:
+        self.files: set[str] = set()
+
+    def __enter__(self) -> Self:
+        sys.setprofile(self._hear)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        sys.setprofile(None)
+
+    def _hear(self, frame: FrameType, event: str, _: object) -> None:
+        if event == "call":
+            self.files.add(Path(frame.f_code.co_filename).name)
+
+
+@pytest.fixture
+def interrupt() -> Iterator[threading.Event]:
+    """Set it where something of ours may go on after the interrupt."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield threading.Event()
+    signal.signal(signal.SIGINT, before)
+
+
+def _interrupt_the_caller() -> None:
+    caller = threading.main_thread().ident
+    assert caller is not None
+    signal.pthread_kill(caller, signal.SIGINT)
+
+
+def test_main_thread_passes_on_and_waits(simulator: RunningSimulator, tmp_path: Path) -> None:
+    """No lock, request or finalizer of ours is where an interrupt may strike: other threads do the work."""
+    with desk(simulator, tmp_path) as at:
+        long = Signal(signal_type="LONG_ENTRY", symbol=BTC, quantity="0.010", stop_loss="58000")  # type: ignore[arg-type]
+        with Passages() as seen:
+            at.manager.close()
+            at.manager.start()
+            report = at.manager.execute_signal(long)
+            at.manager.set_leverage(BTC, 7)
+            at.manager.get_position(BTC)
+            at.manager.get_account_balance()
+            at.manager.get_open_orders()
+            at.manager.cancel_all_orders(BTC)
+            at.manager.close()
+        assert report.status is ReportStatus.PROTECTED
+    assert seen.files - {Path(__file__).name} <= PASSES_ON | MAKES_A_THREAD
+
+
+def test_signal_not_decided_yet_is_dropped(
+    at: Desk, monkeypatch: pytest.MonkeyPatch, interrupt: threading.Event
+) -> None:
+    """Whoever interrupts a slow question wants the entry no more. It is on record, and the manager trades on."""
+    gather = Gatherer.gather
+
+    def gather_slowly(self: Gatherer, wish: Signal) -> SignalContext:
+        _interrupt_the_caller()
+        assert interrupt.wait(PATIENCE_S)
+        return gather(self, wish)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Gatherer, "gather", gather_slowly)
+        with pytest.raises(KeyboardInterrupt):
+            at.enter("unwanted")
+        interrupt.set()
+        eventually(lambda: bool(at.lines("signal_refused")), what="it is on record")
+    assert [line.signal_id for line in at.lines("signal_refused")] == ["unwanted"]
+    assert at.entry_fills() == 0
+    assert at.enter("wanted").status is ReportStatus.PROTECTED
+
+
+def test_entry_under_way_is_guarded_all_the_same(at: Desk, interrupt: threading.Event) -> None:
+    """What has left is followed to its end, and closing waits for that."""
+    at.simulator.fault("delay", method="POST", path="/fapi/v1/order", delay_ms=300)
+
+    def watch() -> None:
+        eventually(lambda: at.entry_fills() > 0)
+        _interrupt_the_caller()
+
+    watching = threading.Thread(target=watch)
+    watching.start()
+    with pytest.raises(KeyboardInterrupt):
+        at.enter()
+    at.manager.close()
+    watching.join()
+    at.assert_protected()
+
+
+def test_interrupted_start_gives_everything_back(
+    simulator: RunningSimulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, interrupt: threading.Event
+) -> None:
+    """Nobody knows of what was started so: it ends by itself, and the next start finds account and log free."""
+    started: list[Session] = []
+
+    def open_slowly(*parts: Any) -> Session:
+        _interrupt_the_caller()
+        assert interrupt.wait(PATIENCE_S)
+        started.append(open_session(*parts))
+        return started[-1]
+
+    with monkeypatch.context() as patch:
+        patch.setattr("bracketeer.execution.order_manager.open_session", open_slowly)
+        with pytest.raises(KeyboardInterrupt), desk(simulator, tmp_path):
+            pass
+        interrupt.set()
+        eventually(lambda: bool(started) and started[0].journal._writer is None, what="it has ended")
+    with desk(simulator, tmp_path) as at:
+        assert at.enter().status is ReportStatus.PROTECTED
