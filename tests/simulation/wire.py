@@ -166,15 +166,16 @@ class VirtualAdapter(BaseAdapter):
                     return
                 value = None
             is_true = value is not None and "fault" not in wire.exchange.requests.latest
-            # An answer about a target says nothing about the stop.
+            # An answer about a target says nothing about the stop, and one about a new order nothing of a fill.
             is_of_target = sent.path == "/fapi/v1/algoOrder" and b'"STOP_MARKET"' not in answer.body
-            tells = is_true and answer.status == 200 and not is_of_target
+            is_of_new = sent.path == "/fapi/v1/order" and b'"status":"NEW"' in answer.body
+            tells = is_true and answer.status == 200 and not (is_of_target or is_of_new)
             said_us = scheduler.now_us
             if not is_true:
                 wire.on_unanswered(symbol, sent.path)
 
             def come_back() -> None:
-                if tells and symbol and not self._process.is_dead:
+                if tells and symbol and not (reply.is_given_up or self._process.is_dead):
                     wire.on_told(symbol, f"{sent.method} {sent.path}", said_us)
                 reply.put(value)
 
@@ -207,6 +208,7 @@ class _Reply:
         self._scheduler = scheduler
         self._found: list[HttpAnswer | None] = []
         self._waiting: tuple[Task, int] | None = None
+        self.is_given_up = False
 
     def put(self, value: HttpAnswer | None) -> None:
         """It is here."""
@@ -221,6 +223,7 @@ class _Reply:
             task = self._scheduler.current()
             self._waiting = (task, task.waits)
             if self._scheduler.wait(timeout_s) is False:
+                self.is_given_up = True
                 return False
         return self._found[0]
 
@@ -303,7 +306,10 @@ class VirtualConnection:
             self._wire.on_event(text, lambda: self._is_open and not self._process.is_dead)
             if '"s":"' in text:
                 event = text.split('"e":"', 1)[1].split('"', 1)[0]
-                if event != "ALGO_UPDATE" or '"STOP_MARKET"' in text:  # of a target it says nothing about the stop
+                # Of a target it says nothing about the stop, of a new order nothing of a fill.
+                is_of_target = event == "ALGO_UPDATE" and '"STOP_MARKET"' not in text
+                is_of_new = event == "ORDER_TRADE_UPDATE" and '"X":"NEW"' in text
+                if not (is_of_target or is_of_new):
                     self._wire.on_told(text.split('"s":"', 1)[1].split('"', 1)[0], event, said_us)
             self._wake()
 
