@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
-from ..execution.errand import INTERRUPTS, Errand
+from ..execution.errand import Errand
 from ..execution.settling import is_guarded, is_protected
 from .console import WARNING, Output, marked
 
@@ -35,13 +35,14 @@ class Finishing(Generic[Result]):
         Raises:
             KeyboardInterrupt: the second one, or SystemExit from a signal; the work goes on without us then.
         """
-        self._errand.begin()
         try:
-            return self._errand.result()
-        except INTERRUPTS as interrupt:
+            return self._errand.run()
+        except BaseException as interrupt:
+            if not self._errand.is_left:  # it failed by itself
+                raise
             self.interrupted = interrupt
-            on_interrupt()
-            return self._errand.result()
+        on_interrupt()
+        return self._errand.result()
 
 
 def stay_until_guarded(output: Output, manager: OrderExecutionManager) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -58,8 +57,12 @@ def run_demo(output: Output, *, signals: Path | None, audit_dir: Path | None, sp
     cut = threading.Event()
     playing = Finishing(lambda: _play_and_judge(output, steps, folder, speed, cut))
     code = EXIT_FAILED
-    with suppress(CutShort):
+    try:
         code = playing.run(on_interrupt=cut.set)
+    except CutShort:
+        pass
+    finally:
+        output.console.show_cursor()  # a second interrupt leaves the screen as it is
     if playing.interrupted is not None:
         raise playing.interrupted
     return code

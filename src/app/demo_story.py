@@ -74,6 +74,7 @@ class Story:
         """
         self._screen.scene.total = len(self._steps)
         for step in self._steps:
+            self._pause(0.0)
             started_s = time.monotonic()
             self._screen.scene.clock = step.clock
             for symbol, price in step.prices.items():

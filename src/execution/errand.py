@@ -8,60 +8,85 @@ without end; within a finalizer the interrupt is dropped. So such a caller sends
 from __future__ import annotations
 
 import threading
+from _thread import start_new_thread
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
 Result = TypeVar("Result")
-INTERRUPTS = (KeyboardInterrupt, SystemExit)
-"""What Ctrl-C raises on the main thread, and what handlers of other signals do."""
+LOOK_UP_S = 0.5
+"""A signal may come just before the wait begins, and does not end it then: so the wait begins anew now and then."""
 
 
 class Errand(Generic[Result]):
-    """Work on a thread of its own. An interrupt ends the waiting for it, never the work."""
+    """Work on a thread of its own. An interrupt ends the waiting for it, never the work.
 
-    def __init__(self, work: Callable[[], Result]) -> None:
-        self.is_left = False  # nobody waits for it any more
-        self._work = work
-        self._is_over = False
+    `is_left` says that whoever waited for it was interrupted. The interpreter ends without an errand that is under way,
+    but for one that `must_end`.
+    """
+
+    def __init__(self, work: Callable[[], Result], *, must_end: bool = False) -> None:
+        self.is_left = False
         self._result: list[Result] = []
         self._failure: BaseException | None = None
+        self._is_over = False
         self._under_way = threading.Lock()
         self._under_way.acquire()
-        self._thread = threading.Thread(target=self._run, name="bracketeer-errand", daemon=True)
+        self._thread = threading.Thread(target=self._run, args=(work,), name="bracketeer-errand", daemon=not must_end)
 
     def begin(self) -> None:
-        """Send for it. Interrupted here, it may have begun all the same."""
-        try:
-            self._thread.start()
-        except INTERRUPTS:
-            self.is_left = True
-            raise
+        """Send for it, in one step: `Thread.start` waits for a condition, which an interrupt could break."""
+        start_new_thread(self._send, ())
 
-    def result(self) -> Result:
-        """Wait for it; may be called again after an interrupt.
+    def run(self) -> Result:
+        """Send for it and wait.
 
         Raises:
-            BaseException: what the work raised, or the interrupt.
+            BaseException: what the work raised, or the interrupt: then it is left.
         """
-        self.is_left = False
         try:
-            if not self._is_over:
-                self._under_way.acquire()  # one step: either it is taken or the interrupt is raised
-        except INTERRUPTS:
+            start_new_thread(self._send, ())
+            self._wait()
+        except BaseException:  # whatever a signal's handler raises
             self.is_left = True
             raise
-        if self._failure is not None:
-            raise self._failure
-        return self._result[0]
+        return self.result()
 
-    def _run(self) -> None:
+    def result(self) -> Result:
+        """Wait for it (also: anew, after an interrupt).
+
+        Raises:
+            BaseException: as `run`.
+        """
+        self._wait()
         try:
-            self._result.append(self._work())
-        except BaseException as failure:  # noqa: BLE001 - raised where the result is waited for
-            self._failure = failure
+            if self._failure is not None:
+                raise self._failure
+            return self._result[0]
         finally:
-            self._is_over = True
-            self._under_way.release()
+            del self  # else the failure's traceback and the errand hold on to each other
+
+    def _wait(self) -> None:
+        while not (self._is_over or self._under_way.acquire(timeout=LOOK_UP_S)):
+            pass
+
+    def _send(self) -> None:
+        try:
+            self._thread.start()
+        except RuntimeError as failure:  # no thread can be started
+            self._end(failure)
+
+    def _run(self, work: Callable[[], Result]) -> None:
+        failure: BaseException | None = None
+        try:
+            self._result.append(work())
+        except BaseException as error:  # noqa: BLE001 - raised where the result is waited for
+            failure = error
+        self._end(failure)
+
+    def _end(self, failure: BaseException | None) -> None:
+        self._failure = failure
+        self._is_over = True
+        self._under_way.release()
 
 
 def on_main_thread() -> bool:
@@ -69,15 +94,10 @@ def on_main_thread() -> bool:
     return threading.current_thread() is threading.main_thread()
 
 
-def off_main(work: Callable[[], Result]) -> Result:
+def off_main(work: Callable[[], Result], *, must_end: bool = False) -> Result:
     """Do the work where no interrupt strikes, and wait for it. On any other thread than the main one: do it here.
 
     Raises:
-        KeyboardInterrupt: while it was waited for (SystemExit from a signal's handler); the work goes on by itself.
-        BaseException: what the work raised.
+        BaseException: what the work raised, or an interrupt while it was waited for; the work goes on by itself then.
     """
-    if not on_main_thread():
-        return work()
-    errand = Errand(work)
-    errand.begin()
-    return errand.result()
+    return Errand(work, must_end=must_end).run() if on_main_thread() else work()

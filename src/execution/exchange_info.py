@@ -69,8 +69,7 @@ class ExchangeInfoCache:
         """
         snapshot = self._snapshot
         if snapshot is None or not self._is_fresh(snapshot):
-            before = snapshot
-            snapshot = off_main(lambda: self._renewed(before))
+            snapshot = self._renewed(snapshot)
         return snapshot.instruments.get(symbol)
 
     def refresh_after_filter_error(self) -> bool:
@@ -123,7 +122,7 @@ class ExchangeInfoCache:
 
     def _asked(self, old: _Snapshot | None) -> _Snapshot:
         try:
-            instruments, limits = self._fetch()
+            instruments, limits = off_main(self._fetch)  # a formatter may be used on the main thread
             if not instruments:
                 raise UnreadableAnswer(
                     Failure(kind=OutcomeKind.UNKNOWN, text="exchangeInfo lists no symbol"), call="exchangeInfo"

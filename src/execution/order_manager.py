@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from decimal import Decimal
 from functools import partial
 from types import TracebackType
@@ -24,7 +25,7 @@ from ..core.values import MarginType
 from .account_actions import AccountActions, CancelReport
 from .credentials import load_credentials
 from .driver import Notice
-from .errand import INTERRUPTS, Errand, off_main, on_main_thread
+from .errand import Errand, off_main, on_main_thread
 from .queries import ManagerStatus, Position, manager_status, position_of
 from .session import Session, open_session
 from .settings_loader import checked, load_settings, resolve_urls
@@ -39,8 +40,9 @@ if TYPE_CHECKING:
 class OrderExecutionManager:
     """Turns signals into protected positions on Binance USDⓈ-M Futures. Usable from any thread.
 
-    On the main thread Ctrl-C ends the waiting for an answer at once. A signal that was not decided yet is dropped, on
-    record; what was begun goes on by itself, and `close` gives a position that is just being guarded the time it takes.
+    On the main thread Ctrl-C ends the waiting for an answer. A signal that was not decided yet is dropped, on record
+    where the manager is not closed before; what was begun goes on by itself, and `close` gives a position that is just
+    being guarded the time it takes.
 
     Connects on the first call (or on entering the context); `close` leaves positions as they are: their stop and target
     rest at the exchange, and the next start on the same audit folder takes over.
@@ -82,6 +84,7 @@ class OrderExecutionManager:
         self._adapter = adapter
         self._session: Session | None = None
         self._starting = threading.Lock()
+        self._starts = 0
         self._closed = False
 
     def __repr__(self) -> str:
@@ -102,19 +105,37 @@ class OrderExecutionManager:
         Raises:
             BracketeerError: see the class.
         """
+        if not on_main_thread():
+            self._start()
+            return
+        errand = Errand(self._start)
         try:
-            off_main(self._start)
-        except INTERRUPTS:
-            Errand(self._close).begin()  # it waits for the start to end: nobody else knows that there is one
+            errand.run()
+        except BaseException:
+            if errand.is_left:  # nobody knows what it opens
+                Errand(lambda: self._undo(errand), must_end=True).begin()
             raise
 
-    def _start(self) -> None:
+    def _start(self) -> tuple[Session | None, int]:
+        """The session, where this call opened it, and the number of the call."""
         with self._starting:
-            if self._session is None:
-                self._closed = False
-                self._session = open_session(
-                    self._credentials, self._urls, self._settings, self._on_notice, self._clock, self._adapter
-                )
+            self._starts += 1
+            if self._session is not None:
+                return None, self._starts
+            self._closed = False
+            self._session = open_session(
+                self._credentials, self._urls, self._settings, self._on_notice, self._clock, self._adapter
+            )
+            return self._session, self._starts
+
+    def _undo(self, start: Errand[tuple[Session | None, int]]) -> None:
+        """End what an interrupted start opened, but where another call has counted on it since."""
+        opened, number = start.result()
+        with self._starting:
+            if opened is None or self._session is not opened or self._starts != number:
+                return
+            self._session = None
+        opened.close()
 
     def close(self) -> None:
         """Disconnect and release the locks. Positions keep their protection at the exchange.
@@ -122,7 +143,7 @@ class OrderExecutionManager:
         A position that is just being guarded gets the time that takes. After it only `start` opens the manager again:
         a straggling thread must not take the account from its successor.
         """
-        off_main(self._close)
+        off_main(self._close, must_end=True)
 
     def _close(self) -> None:
         with self._starting:
@@ -140,8 +161,7 @@ class OrderExecutionManager:
         if not on_main_thread():
             return self._execute(signal, None)
         errand: Errand[ExecutionReport] = Errand(lambda: self._execute(signal, errand))
-        errand.begin()
-        return errand.result()
+        return errand.run()
 
     def execute_json(self, text: str | bytes) -> ExecutionReport:
         """Follow one signal given as a JSON object; unreadable text is denied, on record."""
@@ -170,7 +190,8 @@ class OrderExecutionManager:
             _hand_over(session, event, ticket)
         else:
             text = "the caller was interrupted before it was decided"
-            session.journal.log_event("signal_refused", "interrupt", signal_id=signal.signal_id, error=text)
+            with suppress(BracketeerError):  # the interrupt may have closed the manager
+                session.journal.log_event("signal_refused", "interrupt", signal_id=signal.signal_id, error=text)
             ticket.fail(BracketeerError(text, code="interrupted", signal_id=signal.signal_id))
         session.runtime.wait(ticket)
         return ticket.result()
@@ -232,22 +253,15 @@ class OrderExecutionManager:
 
     def status(self) -> ManagerStatus:
         """What the manager knows now: brackets, budgets, stream, journal. Asks the exchange nothing."""
-        session = self._running()
-        return manager_status(
-            session.driver.read(),
-            session.tracker,
-            session.journal,
-            session.gateway.exchange_now_ms(),
-            session.checks.missing,
-        )
+        return off_main(self._status)
 
     def state(self) -> State:
         """A copy of the engine's state."""
-        return self._running().driver.read()
+        return off_main(lambda: self._running().driver.read())
 
     def snapshot(self) -> Snapshot:
         """The state bound to its line of the audit log; as JSON it is for `bracketeer audit replay --against`."""
-        return self._running().driver.snapshot()
+        return off_main(lambda: self._running().driver.snapshot())
 
     @property
     def formatter(self) -> PriceFormatter:
@@ -269,6 +283,16 @@ class OrderExecutionManager:
             symbol=str(signal.symbol) if signal else "",
             status=ReportStatus.DENIED,
             reason=Reason(code=error.code, text=error.message),
+        )
+
+    def _status(self) -> ManagerStatus:
+        session = self._running()
+        return manager_status(
+            session.driver.read(),
+            session.tracker,
+            session.journal,
+            session.gateway.exchange_now_ms(),
+            session.checks.missing,
         )
 
     def _actions(self) -> AccountActions:

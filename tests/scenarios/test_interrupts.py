@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import sys
 import threading
@@ -12,9 +13,11 @@ from typing import Any, Self
 
 import pytest
 
+from bracketeer.core.errors import BracketeerError
 from bracketeer.core.events import SignalContext
 from bracketeer.core.report import ReportStatus
 from bracketeer.core.signal import Signal
+from bracketeer.core.state import State
 from bracketeer.execution.gathering import Gatherer
 from bracketeer.execution.session import Session, open_session
 from bracketeer.simulator.server import RunningSimulator
@@ -22,7 +25,7 @@ from tests.support.venue import BTC, Desk, desk, eventually
 
 PATIENCE_S = 10.0
 PASSES_ON = {"order_manager.py", "errand.py"}
-MAKES_A_THREAD = {"threading.py", "_weakrefset.py"}
+NAMES_A_THREAD = {"threading.py", "_weakrefset.py"}
 
 
 class Passages:
@@ -32,11 +35,15 @@ class Passages:
         self.files: set[str] = set()
 
     def __enter__(self) -> Self:
+        gc.collect()  # finalizers of what other tests left behind
+        gc.disable()
+        self._before = sys.getprofile()
         sys.setprofile(self._hear)
         return self
 
     def __exit__(self, *_: object) -> None:
-        sys.setprofile(None)
+        sys.setprofile(self._before)
+        gc.enable()
 
     def _hear(self, frame: FrameType, event: str, _: object) -> None:
         if event == "call":
@@ -70,9 +77,12 @@ def test_main_thread_passes_on_and_waits(simulator: RunningSimulator, tmp_path: 
             at.manager.get_account_balance()
             at.manager.get_open_orders()
             at.manager.cancel_all_orders(BTC)
+            at.manager.state()
+            at.manager.snapshot()
+            at.manager.status()
             at.manager.close()
         assert report.status is ReportStatus.PROTECTED
-    assert seen.files - {Path(__file__).name} <= PASSES_ON | MAKES_A_THREAD
+    assert seen.files - {Path(__file__).name} <= PASSES_ON | NAMES_A_THREAD
 
 
 def test_signal_not_decided_yet_is_dropped(
@@ -97,21 +107,72 @@ def test_signal_not_decided_yet_is_dropped(
     assert at.enter("wanted").status is ReportStatus.PROTECTED
 
 
-def test_entry_under_way_is_guarded_all_the_same(at: Desk, interrupt: threading.Event) -> None:
+@pytest.mark.usefixtures("interrupt")
+def test_entry_under_way_is_guarded_all_the_same(simulator: RunningSimulator, tmp_path: Path) -> None:
     """What has left is followed to its end, and closing waits for that."""
-    at.simulator.fault("delay", method="POST", path="/fapi/v1/order", delay_ms=300)
+    with desk(simulator, tmp_path, user_stream=False) as at:
+        simulator.fault("delay", method="POST", path="/fapi/v1/order", delay_ms=700)
 
-    def watch() -> None:
-        eventually(lambda: at.entry_fills() > 0)
+        def watch() -> None:
+            eventually(lambda: at.entry_fills() > 0)  # its answer is still on its way
+            _interrupt_the_caller()
+
+        watching = threading.Thread(target=watch)
+        watching.start()
+        with pytest.raises(KeyboardInterrupt):
+            at.enter()
+        at.manager.close()
+        watching.join()
+        at.assert_protected()
+
+
+def test_signal_that_the_end_overtakes_is_dropped(
+    at: Desk, monkeypatch: pytest.MonkeyPatch, interrupt: threading.Event
+) -> None:
+    """The usual way out: the interrupt leaves the `with` of the manager while a question is still open."""
+    gather = Gatherer.gather
+    ended: list[BaseException] = []
+
+    def gather_slowly(self: Gatherer, wish: Signal) -> SignalContext:
         _interrupt_the_caller()
+        assert interrupt.wait(PATIENCE_S)
+        try:
+            return gather(self, wish)
+        except BaseException as failure:
+            ended.append(failure)
+            raise
 
-    watching = threading.Thread(target=watch)
-    watching.start()
+    monkeypatch.setattr(Gatherer, "gather", gather_slowly)
     with pytest.raises(KeyboardInterrupt):
-        at.enter()
+        at.enter("unwanted")
     at.manager.close()
-    watching.join()
-    at.assert_protected()
+    interrupt.set()
+    eventually(lambda: not [one for one in threading.enumerate() if one.name == "bracketeer-errand"], what="it ended")
+    assert ended == []
+    assert at.entry_fills() == 0
+    at.assert_verified()
+
+
+def test_handler_may_close_the_manager(at: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The usual SIGTERM handler: whatever the main thread asked of the manager, it holds no lock of ours meanwhile."""
+    caller = threading.main_thread().ident
+    assert caller is not None
+    copy = State.copy
+
+    def copy_and_signal(self: State) -> State:
+        signal.pthread_kill(caller, signal.SIGUSR1)
+        threading.Event().wait(0.1)
+        return copy(self)
+
+    before = signal.signal(signal.SIGUSR1, lambda *_: at.manager.close())
+    try:
+        with monkeypatch.context() as patch:
+            patch.setattr(State, "copy", copy_and_signal)
+            at.manager.state()
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    with pytest.raises(BracketeerError, match="closed"):
+        at.manager.state()
 
 
 def test_interrupted_start_gives_everything_back(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from _thread import start_new_thread
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -17,6 +18,7 @@ import bracketeer.app.cli  # noqa: F401 - loads every module that is to be seen 
 from bracketeer import ExecutionReport, OrderExecutionManager, Settings, Signal
 from bracketeer.core import retry
 from bracketeer.core.errors import JournalUnavailable
+from bracketeer.execution import errand
 from bracketeer.execution.binance import client, transport
 from bracketeer.execution.clock import SystemClock
 
@@ -175,6 +177,7 @@ class Life:
             setattr(module, key, self.threading.Future)
         for module, key in _POOLS:
             setattr(module, key, self.threading.ThreadPoolExecutor)
+        vars(errand)["start_new_thread"] = self.threading.start_new_thread
         for module, key in _SOCKETS:
             setattr(module, key, lambda url, **_: VirtualConnection(self.wire, self.process, url))
         for name in _ON_DISK:
@@ -199,6 +202,7 @@ def put_back() -> None:
         setattr(module, key, Future)
     for module, key in _POOLS:
         setattr(module, key, ThreadPoolExecutor)
+    vars(errand)["start_new_thread"] = start_new_thread
     for module, key in _SOCKETS:
         setattr(module, key, websocket_connect)
     for name in _ON_DISK:

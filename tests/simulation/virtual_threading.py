@@ -33,6 +33,10 @@ class VirtualThreading:
         """A thread."""
         return VirtualThread(self._scheduler, self._process, lambda: target(*args), name, self._threads)
 
+    def start_new_thread(self, target: Callable[..., Any], args: tuple[Any, ...]) -> None:
+        """A thread that nobody has a name for."""
+        self.Thread(target, "nameless", args).start()
+
     def Lock(self) -> VirtualLock:  # noqa: N802
         """A lock."""
         return VirtualLock(self._scheduler)

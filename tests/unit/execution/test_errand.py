@@ -31,16 +31,42 @@ def test_failure_of_the_work_is_raised_where_it_is_waited_for() -> None:
         raise ValueError("of the work")
 
     errand = Errand(fail)
-    errand.begin()
     with pytest.raises(ValueError, match="of the work"):
-        errand.result()
+        errand.run()
+    assert not errand.is_left
+
+
+def test_main_thread_does_not_wait_for_the_new_thread_to_begin(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`Thread.start` does, within a condition whose lock an interrupt could leave taken."""
+    starters: list[threading.Thread] = []
+    start = threading.Thread.start
+
+    def note_and_start(thread: threading.Thread) -> None:
+        starters.append(threading.current_thread())
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", note_and_start)
+    assert Errand(lambda: "done").run() == "done"
+    assert starters
+    assert threading.main_thread() not in starters
+
+
+def test_thread_that_cannot_be_started_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits for it without end."""
+
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    with pytest.raises(RuntimeError, match="can't start"):
+        Errand(lambda: "done").run()
 
 
 def test_interrupt_ends_the_waiting_and_not_the_work() -> None:
-    """The work knows that nobody waits; whoever waits anew gets its result."""
+    """The work knows that nobody waits; whoever waits anew gets its result. One that must end, does."""
     program = """
 import signal, threading
-from bracketeer.execution.errand import Errand, off_main
+from bracketeer.execution.errand import Errand
 
 may_end = threading.Event()
 
@@ -51,13 +77,18 @@ def work():
 
 errand = Errand(work)
 try:
-    errand.begin()
-    errand.result()
+    errand.run()
 except KeyboardInterrupt:
-    print("left", errand.is_left)
+    print("left", errand.is_left, flush=True)
 may_end.set()
-print("on main:", errand.result(), "left", errand.is_left)
-print("on main:", off_main(lambda: threading.current_thread() is threading.main_thread()))
+print("on main:", errand.result(), flush=True)
+
+def work_on():
+    threading.main_thread().join()
+    print("to its end", flush=True)
+
+Errand(work_on, must_end=True).begin()
+threading.Event().wait(0.2)
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
-    assert done.stdout.splitlines() == ["left True", "on main: False left False", "on main: False"], done.stderr
+    assert done.stdout.splitlines() == ["left True", "on main: False", "to its end"], done.stderr
