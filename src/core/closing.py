@@ -14,6 +14,7 @@ from .values import OrderStatus, Role
 
 PAUSE_MS = 100
 PAUSE_MAX_MS = 5000
+NOT_SENT_PAUSE_MS, NOT_SENT_PAUSE_MAX_MS = 200, 1000
 PATIENCE_MS = 2000
 """How long a closing order of unknown outcome is asked about before the next one is sent."""
 ALERT_EVERY = 10
@@ -86,6 +87,16 @@ def _write_off(turn: Turn, bracket: Bracket) -> Bracket:
     )
     bracket = turn.update(bracket, external_net=bracket.entry_side.sign * amount - ours)
     return turn.wake(bracket, turn.now_ms)
+
+
+def close_not_sent(turn: Turn, bracket: Bracket, order: Order) -> None:
+    """A closing order found no connection: nobody refused it, so the same one goes again as soon as it may find one."""
+    count = order.tries.count
+    pause = min(NOT_SENT_PAUSE_MS * 2 ** min(count - 1, 10), NOT_SENT_PAUSE_MAX_MS)
+    turn.update_order(order, next_at_ms=turn.now_ms + pause)
+    if count % ALERT_EVERY == 3:
+        text = f"the order to close the position could not leave {count} times ({order.tries.error_text}); trying on"
+        turn.alert("close_not_sent", text, bracket, order.intent.client_order_id)
 
 
 def close_refused(turn: Turn, bracket: Bracket, client_id: str) -> Bracket:

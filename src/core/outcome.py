@@ -36,6 +36,11 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
     resend_ms: int | None = None
     retry_after_s: float | None = None
 
+    @property
+    def never_left(self) -> bool:
+        """Whether no byte of it left this machine, and another attempt may find a connection."""
+        return self.resend_ms is not None and self.http_status is None and self.code is None
+
 
 OVERLOAD_PAUSE_MS: Final = 200
 """First pause after a proven overload refusal: the exchange advises 200/400/800 ms (binance-usdm.md §8)."""

@@ -34,7 +34,7 @@ from bracketeer.core.events import (
     TradeRow,
 )
 from bracketeer.core.instrument import Instrument
-from bracketeer.core.outcome import Failure, OutcomeKind
+from bracketeer.core.outcome import Failure, OutcomeKind, classify
 from bracketeer.core.signal import Signal, SignalType
 from bracketeer.core.values import AlgoStatus, OrderStatus, PositionSide, Role, Side
 
@@ -179,6 +179,10 @@ class Story(StoryLog):
     def refuse(self, client_id: str, code: int, *, resend_ms: int | None = None) -> list[AnyCommand]:
         """A send is refused."""
         return self._failed(client_id, failure(code, resend_ms=resend_ms))
+
+    def send_fails(self, client_id: str) -> list[AnyCommand]:
+        """A send finds no connection."""
+        return self._failed(client_id, classify(http_status=None, code=None, text="no connection", sent=False))
 
     def unknown(self, client_id: str) -> list[AnyCommand]:
         """Nobody knows what became of a send."""

@@ -190,6 +190,30 @@ def test_places_a_stop_anew_when_it_goes_while_the_close_is_refused() -> None:
     assert submits(crossed.run_until(crossed.now + 300)) == [F1]
 
 
+def test_sends_the_same_close_again_when_it_found_no_connection() -> None:
+    """Nobody refused it: however long an outage lasts, the close leaves within a second of its end, and a person is
+    told. Refusals before the outage do not delay it."""
+    story = Story().protected()
+    story.close()
+    for number in range(6):
+        story.refuse(story.submitted[-1], -1008)
+        story.run_until(story.now + 5_000)
+        assert len(story.submitted) == 5 + number
+    close = story.submitted[-1]
+    pauses = []
+    for _ in range(5):
+        failed_ms = story.now
+        story.send_fails(close)
+        while story.bracket.closing and story.submitted[-1] == close and story.order(close).tries.next_at_ms:
+            story.tick(10)
+        pauses.append(story.now - failed_ms)
+    assert pauses == [200, 400, 800, 1000, 1000]
+    assert set(story.submitted[-5:]) == {close}
+    assert story.alerts.count("close_not_sent") == 1
+    story.ack(close, executed="1")
+    assert story.bracket.flat_since_ms is not None
+
+
 def test_closes_anew_when_the_fate_of_a_close_is_unknown() -> None:
     """Nothing goes out until the exchange says that it does not know the lost one; both only reduce."""
     story = Story().protected()
