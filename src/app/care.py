@@ -33,12 +33,13 @@ class Finishing(Generic[Result]):
         """Do the work and give its result. `interrupted` is the interrupt that came meanwhile, for the caller to raise.
 
         Raises:
+            BaseException: what the work raised.
             KeyboardInterrupt: the second one, or SystemExit from a signal; the work goes on without us then.
         """
         try:
             return self._errand.run()
         except BaseException as interrupt:
-            if not self._errand.is_left:  # it failed by itself
+            if not self._errand.is_left or self._errand.has_failed:
                 raise
             self.interrupted = interrupt
         on_interrupt()

@@ -62,7 +62,8 @@ def run_demo(output: Output, *, signals: Path | None, audit_dir: Path | None, sp
     except CutShort:
         pass
     finally:
-        output.console.show_cursor()  # a second interrupt leaves the screen as it is
+        if not output.as_json:
+            output.console.show_cursor()  # a second interrupt leaves the screen as it is
     if playing.interrupted is not None:
         raise playing.interrupted
     return code

@@ -16,7 +16,6 @@ import msgspec
 from ..core.errors import BracketeerError
 from ..core.instrument import Instrument
 from ..core.outcome import Failure, OutcomeKind
-from .errand import off_main
 from .errors import UnreadableAnswer
 
 Answer = tuple[dict[str, Instrument], list[dict[str, Any]]]
@@ -60,6 +59,11 @@ class ExchangeInfoCache:
         self._snapshot: _Snapshot | None = None
         self._attempted_at_ms = 0  # means something only once there are rules
         self._under_way: Future[_Snapshot] | None = None
+
+    def at_hand(self, symbol: str) -> Instrument | None:
+        """The rules of a symbol, if they are fresh: nobody is asked, and no lock is taken."""
+        snapshot = self._snapshot
+        return snapshot.instruments.get(symbol) if snapshot is not None and self._is_fresh(snapshot) else None
 
     def rules(self, symbol: str) -> Instrument | None:
         """The rules of a symbol; None when the exchange does not list it.
@@ -122,7 +126,7 @@ class ExchangeInfoCache:
 
     def _asked(self, old: _Snapshot | None) -> _Snapshot:
         try:
-            instruments, limits = off_main(self._fetch)  # a formatter may be used on the main thread
+            instruments, limits = self._fetch()
             if not instruments:
                 raise UnreadableAnswer(
                     Failure(kind=OutcomeKind.UNKNOWN, text="exchangeInfo lists no symbol"), call="exchangeInfo"

@@ -84,7 +84,7 @@ class OrderExecutionManager:
         self._adapter = adapter
         self._session: Session | None = None
         self._starting = threading.Lock()
-        self._starts = 0
+        self._claims = 0  # starts that nobody has taken back
         self._closed = False
 
     def __repr__(self) -> str:
@@ -105,37 +105,34 @@ class OrderExecutionManager:
         Raises:
             BracketeerError: see the class.
         """
-        if not on_main_thread():
-            self._start()
-            return
-        errand = Errand(self._start)
+        start = Errand(self._start)
         try:
-            errand.run()
+            start.run() if on_main_thread() else self._start()
         except BaseException:
-            if errand.is_left:  # nobody knows what it opens
-                Errand(lambda: self._undo(errand), must_end=True).begin()
+            if start.is_left and not start.has_failed:
+                Errand(lambda: self._undo(start), must_end=True).begin()  # nobody knows what it opens
             raise
 
-    def _start(self) -> tuple[Session | None, int]:
-        """The session, where this call opened it, and the number of the call."""
+    def _start(self, *, implicit: bool = False) -> None:
         with self._starting:
-            self._starts += 1
-            if self._session is not None:
-                return None, self._starts
-            self._closed = False
-            self._session = open_session(
-                self._credentials, self._urls, self._settings, self._on_notice, self._clock, self._adapter
-            )
-            return self._session, self._starts
+            if self._closed and implicit:
+                raise _closed()
+            if self._session is None:
+                self._closed = False
+                self._session = open_session(
+                    self._credentials, self._urls, self._settings, self._on_notice, self._clock, self._adapter
+                )
+            self._claims += 1
 
-    def _undo(self, start: Errand[tuple[Session | None, int]]) -> None:
-        """End what an interrupted start opened, but where another call has counted on it since."""
-        opened, number = start.result()
+    def _undo(self, start: Errand[None]) -> None:
+        """Take an interrupted start back; what it opened stays while another start of it stands."""
+        start.wait_for_end()
+        if start.has_failed:
+            return
         with self._starting:
-            if opened is None or self._session is not opened or self._starts != number:
-                return
-            self._session = None
-        opened.close()
+            self._claims -= 1
+            if self._claims == 0:
+                self._end()
 
     def close(self) -> None:
         """Disconnect and release the locks. Positions keep their protection at the exchange.
@@ -147,8 +144,12 @@ class OrderExecutionManager:
 
     def _close(self) -> None:
         with self._starting:
-            session, self._session = self._session, None
-            self._closed = True
+            self._end()
+
+    def _end(self) -> None:
+        self._claims = 0
+        self._closed = True
+        session, self._session = self._session, None
         if session is not None:
             session.close()
 
@@ -270,10 +271,10 @@ class OrderExecutionManager:
 
     def _running(self) -> Session:
         if self._session is None and not self._closed:
-            self.start()
+            off_main(partial(self._start, implicit=True))
         session = self._session
         if session is None:
-            raise BracketeerError("the manager was closed; `start` opens it again", code="closed")
+            raise _closed()
         return session
 
     def _refuse_malformed(self, error: SignalMalformed, shown: str, signal: Signal | None = None) -> ExecutionReport:
@@ -309,5 +310,9 @@ def _hand_over(session: Session, event: SignalReceived, ticket: Ticket) -> None:
             ticket.fail(failure)
             raise
 
-    if not session.runtime.spawn(work):
-        ticket.fail(BracketeerError("the manager was closed", code="closed"))
+    if not session.runtime.spawn(work, urgent=True):
+        ticket.fail(_closed())
+
+
+def _closed() -> BracketeerError:
+    return BracketeerError("the manager was closed; `start` opens it again", code="closed")

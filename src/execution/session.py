@@ -26,6 +26,7 @@ from .claims import Claims
 from .clock import SystemClock
 from .credentials import Credentials
 from .driver import Driver, Notice
+from .errand import off_main
 from .errors import ExchangeError
 from .exchange_info import ExchangeInfoCache
 from .gates import Gates
@@ -328,7 +329,7 @@ def _note(journal: AuditLogger, event_type: str, text: str) -> None:
 
 
 def _known(rules: ExchangeInfoCache, symbol: str) -> Instrument:
-    instrument = rules.rules(symbol)
+    instrument = rules.at_hand(symbol) or off_main(lambda: rules.rules(symbol))
     if instrument is None:
         raise UnknownSymbol(f"the exchange does not list {symbol}", code=DenialCode.UNKNOWN_SYMBOL.value)
     return instrument

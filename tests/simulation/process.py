@@ -203,6 +203,7 @@ def put_back() -> None:
     for module, key in _POOLS:
         setattr(module, key, ThreadPoolExecutor)
     vars(errand)["start_new_thread"] = start_new_thread
+    errand._owed.clear()  # of the killed
     for module, key in _SOCKETS:
         setattr(module, key, websocket_connect)
     for name in _ON_DISK:

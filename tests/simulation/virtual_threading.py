@@ -33,9 +33,10 @@ class VirtualThreading:
         """A thread."""
         return VirtualThread(self._scheduler, self._process, lambda: target(*args), name, self._threads)
 
-    def start_new_thread(self, target: Callable[..., Any], args: tuple[Any, ...]) -> None:
+    def start_new_thread(self, target: Callable[..., Any], args: tuple[Any, ...]) -> int:
         """A thread that nobody has a name for."""
         self.Thread(target, "nameless", args).start()
+        return 1
 
     def Lock(self) -> VirtualLock:  # noqa: N802
         """A lock."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
 import threading
+from weakref import ref
 
 import pytest
 
@@ -51,15 +53,37 @@ def test_main_thread_does_not_wait_for_the_new_thread_to_begin(monkeypatch: pyte
     assert threading.main_thread() not in starters
 
 
-def test_thread_that_cannot_be_started_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody waits for it without end."""
+@pytest.mark.parametrize("refused", ["threading.Thread.start", "bracketeer.execution.errand.start_new_thread"])
+def test_work_is_done_where_no_thread_can_be_started(monkeypatch: pytest.MonkeyPatch, refused: str) -> None:
+    """A process at its limit, an interpreter at its end: an interrupt may strike then, and nobody waits without end."""
 
-    def refuse(_: threading.Thread) -> None:
+    def refuse(*_: object) -> None:
         raise RuntimeError("can't start new thread")
 
-    monkeypatch.setattr(threading.Thread, "start", refuse)
-    with pytest.raises(RuntimeError, match="can't start"):
-        Errand(lambda: "done").run()
+    monkeypatch.setattr(refused, refuse)
+    assert Errand(lambda: "done").run() == "done"
+
+
+def test_nothing_is_kept_alive() -> None:
+    """Neither by an errand that is known to its work, nor by a failure whose traceback passes through it."""
+
+    class Burden:
+        pass
+
+    def fail() -> None:
+        burden = Burden()
+        burdens.append(ref(burden))
+        raise ValueError("of the work")
+
+    burdens: list[ref[Burden]] = []
+    gc.disable()
+    try:
+        for _ in range(3):
+            with pytest.raises(ValueError, match="of the work"):
+                Errand(fail).run()
+        assert [burden() for burden in burdens[:-1]] == [None, None]
+    finally:
+        gc.enable()
 
 
 def test_interrupt_ends_the_waiting_and_not_the_work() -> None:
@@ -75,6 +99,7 @@ def work():
     may_end.wait(30)
     return threading.current_thread() is threading.main_thread()
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job may have been told to ignore it
 errand = Errand(work)
 try:
     errand.run()
@@ -84,11 +109,10 @@ may_end.set()
 print("on main:", errand.result(), flush=True)
 
 def work_on():
-    threading.main_thread().join()
+    threading.Event().wait(0.3)
     print("to its end", flush=True)
 
 Errand(work_on, must_end=True).begin()
-threading.Event().wait(0.2)
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
     assert done.stdout.splitlines() == ["left True", "on main: False", "to its end"], done.stderr

@@ -134,6 +134,7 @@ def test_stale_rules_stay_in_use_with_a_warning(bad: Any) -> None:
     with freeze_time(START) as clock:
         tick(cache)
         clock.tick(timedelta(hours=25))
+        assert cache.at_hand("BTCUSDT") is None
         assert (tick(cache), tick(cache), exchange.asked) == ("0.1", "0.1", 2)
         assert len(warnings) == 1
         assert "rules from 25.0 hours ago stay in use" in warnings[0]
