@@ -14,7 +14,8 @@ from .values import OrderStatus, Role
 
 PAUSE_MS = 100
 PAUSE_MAX_MS = 5000
-NOT_SENT_PAUSE_MS, NOT_SENT_PAUSE_MAX_MS = 200, 1000
+NOT_SENT_PAUSE_MAX_MS = 1000
+"""Where there was no connection nobody refused anything: the close is to leave soon after an outage has ended."""
 PATIENCE_MS = 2000
 """How long a closing order of unknown outcome is asked about before the next one is sent."""
 ALERT_EVERY = 10
@@ -89,21 +90,11 @@ def _write_off(turn: Turn, bracket: Bracket) -> Bracket:
     return turn.wake(bracket, turn.now_ms)
 
 
-def close_not_sent(turn: Turn, bracket: Bracket, order: Order) -> None:
-    """A closing order found no connection: nobody refused it, so the same one goes again as soon as it may find one."""
-    count = order.tries.count
-    pause = min(NOT_SENT_PAUSE_MS * 2 ** min(count - 1, 10), NOT_SENT_PAUSE_MAX_MS)
-    turn.update_order(order, next_at_ms=turn.now_ms + pause)
-    if count % ALERT_EVERY == 3:
-        text = f"the order to close the position could not leave {count} times ({order.tries.error_text}); trying on"
-        turn.alert("close_not_sent", text, bracket, order.intent.client_order_id)
-
-
-def close_refused(turn: Turn, bracket: Bracket, client_id: str) -> Bracket:
-    """A closing order was refused: pause, look whether the position is still there, and try anew."""
+def close_refused(turn: Turn, bracket: Bracket, client_id: str, *, never_left: bool) -> Bracket:
+    """A closing order was refused, or never left: pause, look whether the position is still there, and try anew."""
     order = turn.state.orders[client_id]
     refused = sum(o.status is OrderStatus.REJECTED for o in orders_of(turn.state, bracket, Role.EXIT, Role.FLATTEN))
-    pause = min(PAUSE_MS * 2 ** min(refused - 1, 10), PAUSE_MAX_MS)
+    pause = min(PAUSE_MS * 2 ** min(refused - 1, 10), NOT_SENT_PAUSE_MAX_MS if never_left else PAUSE_MAX_MS)
     order = turn.update_order(order, next_at_ms=turn.now_ms + pause)
     if refused % ALERT_EVERY == 3:
         turn.alert(

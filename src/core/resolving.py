@@ -65,7 +65,7 @@ def _resolve_order(turn: Turn, bracket: Bracket, order: Order) -> Bracket:
             return bracket  # the answer is on its way; the transport's timeout bounds it
         if now < tries.next_at_ms:
             return turn.wake(bracket, tries.next_at_ms)
-        if order.intent.role is Role.ENTRY and refuse_late_entry(turn, bracket, order, turn.now_ms):
+        if refuse_late_entry(turn, bracket, order, turn.now_ms):
             return bracket
         return turn.submit(bracket, order.intent)  # proven not executed: a resend was scheduled
     if tries.asking:
@@ -203,19 +203,9 @@ def algo_not_found(
 
 
 def look_for_missing(turn: Turn, algo: AlgoOrder, asked_at_ms: int, why: str) -> None:
-    """Ask about a leg that should rest and that a list, asked for then, lacks; one that is new may be missing yet.
-
-    A second list counts as much as a second denial: each question that a bad network loses costs a second, and the
-    position may be bare.
-    """
+    """Ask about a leg that should rest and that a list, asked for then, lacks; one that is new may be missing yet."""
     settled = algo.acked_ms is not None and algo.acked_ms + SETTLE_MS <= asked_at_ms
-    if algo.status is not AlgoStatus.NEW or not settled:
-        return
-    if algo.tries.asking:
-        turn.update_algo(algo, misses=max(algo.tries.misses, MISSES_NEEDED - 1))
-    elif algo.tries.misses >= MISSES_NEEDED - 1:
-        _give_up(turn, algo)
-    else:
+    if algo.status is AlgoStatus.NEW and settled:
         turn.look_up(algo, why)
 
 

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from .arming import refuse_armed
 from .bracket import CLOCK_ERROR_MS, Bracket, CloseReason
 from .client_ids import is_ours
-from .closing import close_not_sent, close_refused
+from .closing import close_refused
 from .events import (
     AlgoAcknowledged,
     AlgoUpdated,
@@ -109,13 +109,10 @@ def submit_failed(turn: Turn, event: SubmitFailed) -> None:
         if bracket is None or not refuse_late_entry(turn, bracket, order, at_ms):
             turn.update_order(order, next_at_ms=at_ms)
         return
+    order = turn.update_order(order, status=OrderStatus.REJECTED, refusals=order.tries.refusals + 1)
     bracket = turn.state.brackets.get(order.intent.signal_id)
-    if bracket is not None and not is_entry and failure.never_left:
-        close_not_sent(turn, bracket, order)
-        return
-    turn.update_order(order, status=OrderStatus.REJECTED, refusals=order.tries.refusals + 1)
     if bracket is not None and not is_entry:
-        close_refused(turn, bracket, event.client_order_id)
+        close_refused(turn, bracket, event.client_order_id, never_left=failure.never_left)
 
 
 def _algo_failed(turn: Turn, algo: AlgoOrder, *, unknown: bool) -> None:

@@ -290,23 +290,6 @@ def test_asks_about_a_leg_when_it_is_missing_from_a_snapshot() -> None:
     assert story.now < vanished + 2000
 
 
-def test_believes_one_more_list_beside_a_denial() -> None:
-    """All three places denied it, and another list lacks it, before or after: no question that may be lost stands in
-    the way of the stop. What shows it says that the answers before lagged."""
-    before, after, shown = (Story().protected() for _ in range(3))
-    before.snapshot("1", [P0])
-    before.snapshot("1", [P0])
-    assert submits(before.not_found(S0)) == [S1]
-    after.snapshot("1", [P0])
-    after.not_found(S0)
-    assert submits(after.snapshot("1", [P0])) == [S1]
-    assert after.order_lookups == [S0]
-    shown.snapshot("1", [P0])
-    shown.not_found(S0)
-    shown.snapshot("1", [S0, P0])
-    assert submits(shown.snapshot("1", [P0])) == []
-
-
 def test_keeps_a_leg_when_a_snapshot_may_be_too_old_for_it() -> None:
     """An order acknowledged just before the snapshot was asked for may be missing from it."""
     story = Story()
