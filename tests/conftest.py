@@ -15,9 +15,11 @@ profiles.load()  # before the test modules are read: they scale their examples b
 
 
 def pytest_configure() -> None:
-    """Under `nohup`, children would inherit an ignored SIGHUP; that they end with their terminal is what is tested."""
-    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
-        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    """Under `nohup`, or as a script's background job, children would inherit ignored signals; that they end by these is
+    what is tested."""
+    for number, default in ((signal.SIGHUP, signal.SIG_DFL), (signal.SIGINT, signal.default_int_handler)):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, default)
 
 
 @pytest.fixture(autouse=True, scope="session")
