@@ -27,7 +27,7 @@ from .credentials import load_credentials
 from .driver import Notice
 from .errand import Errand, off_main, on_main_thread
 from .queries import ManagerStatus, Position, manager_status, position_of
-from .session import Session, open_session
+from .session import Session, closed, open_session
 from .settings_loader import checked, load_settings, resolve_urls
 from .ticket import Ticket
 
@@ -116,7 +116,7 @@ class OrderExecutionManager:
     def _start(self, *, implicit: bool = False) -> None:
         with self._starting:
             if self._closed and implicit:
-                raise _closed()
+                raise closed()
             if self._session is None:
                 self._closed = False
                 self._session = open_session(
@@ -183,17 +183,17 @@ class OrderExecutionManager:
         if not signal.signal_id:
             signal = replace(signal, signal_id=f"auto-{uuid4().hex}")
         context = session.gatherer.gather(signal)
+        if errand is not None and errand.is_left:
+            text = "the caller was interrupted before it was decided"
+            with suppress(BracketeerError):  # the interrupt may have closed the manager
+                session.journal.log_event("signal_refused", "interrupt", signal_id=signal.signal_id, error=text)
+            raise BracketeerError(text, code="interrupted", signal_id=signal.signal_id)
         ticket = Ticket()
         event = SignalReceived(at_ms=session.gateway.exchange_now_ms(), signal=signal, context=context)
         if errand is None:
             session.driver.handle(event, ticket=ticket)
-        elif not errand.is_left:
-            _hand_over(session, event, ticket)
         else:
-            text = "the caller was interrupted before it was decided"
-            with suppress(BracketeerError):  # the interrupt may have closed the manager
-                session.journal.log_event("signal_refused", "interrupt", signal_id=signal.signal_id, error=text)
-            ticket.fail(BracketeerError(text, code="interrupted", signal_id=signal.signal_id))
+            _hand_over(session, event, ticket)
         session.runtime.wait(ticket)
         return ticket.result()
 
@@ -274,7 +274,7 @@ class OrderExecutionManager:
             off_main(partial(self._start, implicit=True))
         session = self._session
         if session is None:
-            raise _closed()
+            raise closed()
         return session
 
     def _refuse_malformed(self, error: SignalMalformed, shown: str, signal: Signal | None = None) -> ExecutionReport:
@@ -311,8 +311,4 @@ def _hand_over(session: Session, event: SignalReceived, ticket: Ticket) -> None:
             raise
 
     if not session.runtime.spawn(work, urgent=True):
-        ticket.fail(_closed())
-
-
-def _closed() -> BracketeerError:
-    return BracketeerError("the manager was closed; `start` opens it again", code="closed")
+        ticket.fail(closed())

@@ -79,7 +79,7 @@ class Session:
         A position that is just being guarded or closed gets the time that takes, within the naked limit: leaving amid
         an entry would leave it bare until the next start. So no new one is begun meanwhile.
         """
-        self.driver.refuse_signals(_closed())
+        self.driver.refuse_signals(closed())
         try:
             self.driver.wait_until(is_guarded, self.settings.policy.naked_limit_ms / 1000)
         finally:
@@ -224,7 +224,7 @@ def _connect(
     undo.callback(driver.end)  # when no worker runs any more; callers' threads may
     runtime.start(driver.alarm, driver.problem)
     undo.callback(runtime.stop)
-    undo.callback(lambda: driver.abandon_tickets(_closed()))
+    undo.callback(lambda: driver.abandon_tickets(closed()))
     upkeep = Upkeep(clock.monotonic, driver.problem)
 
     def ask_position_mode() -> None:
@@ -308,8 +308,9 @@ def _connect(
     )
 
 
-def _closed() -> BracketeerError:
-    return BracketeerError("the manager was closed", code="closed")
+def closed() -> BracketeerError:
+    """What a caller is told who comes too late, or waits for too long."""
+    return BracketeerError("the manager was closed; `start` opens it again", code="closed")
 
 
 def _note_run_end(journal: AuditLogger, state: State) -> None:
