@@ -60,8 +60,10 @@ def _guard_what_shows(turn: Turn, bracket: Bracket) -> Bracket:
 
 
 def _last_arrival_ms(turn: Turn, bracket: Bracket) -> int:
-    """Until when a leg that was sent more than once may still arrive, under the id of one that has ended; -1: never."""
-    late = (algo.tries.late_until_ms for algo in legs_of(turn.state, bracket) if algo.tries.count > 1)
+    """Until when a leg may still show under the id of one that has ended: it was sent more than once, or had rested and
+    was given up. -1: never."""
+    legs = legs_of(turn.state, bracket)
+    late = (a.tries.late_until_ms for a in legs if a.tries.count > 1 or (a.given_up and a.acked_ms is not None))
     return max((until_ms for until_ms in late if until_ms), default=-1)
 
 

@@ -21,6 +21,7 @@ from .clearing import clear
 from .client_ids import is_ours
 from .closing import close, is_held_up
 from .commands import AnyCommand, Conclude, RenewStream
+from .doubt import algo_not_found, resolve_missing
 from .events import (
     AlgoAcknowledged,
     AlgoUpdated,
@@ -54,7 +55,6 @@ from .resolving import (
     ASK_AGAIN_MS,
     ASK_SELDOM_MS,
     STREAM_SILENCE_MS,
-    algo_not_found,
     check_stream,
     count_disagreement,
     order_not_found,
@@ -111,7 +111,7 @@ def _drive(turn: Turn, bracket: Bracket) -> None:
 
 def _serve(turn: Turn, bracket: Bracket) -> Bracket | None:
     """What orders and position need; None when the bracket is over."""
-    bracket = resolve_orders(turn, bracket)
+    bracket = resolve_missing(turn, resolve_orders(turn, bracket))
     quantity = open_quantity(turn.state, bracket)
     entry = turn.state.orders[bracket.entry_id]
     if quantity > 0:

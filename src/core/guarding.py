@@ -7,7 +7,7 @@ from decimal import Decimal
 from msgspec.structs import replace
 
 from .bracket import Bracket, CloseReason
-from .legs import armed_leg, covers, standing_leg
+from .legs import armed_leg, covers, legs_of, standing_leg
 from .naked import gap_ended, stop_is_live
 from .order import ALGO_TRIGGERED, AlgoOrder
 from .position import open_quantity, orders_of
@@ -188,9 +188,9 @@ def count_late_gap(turn: Turn, bracket: Bracket) -> Bracket:
 
 
 def _stops(turn: Turn, bracket: Bracket) -> list[AlgoOrder]:
-    """The standing stop, then the armed one, as far as there are any."""
-    both = (standing_leg(turn.state, bracket, Role.STOP_LOSS), armed_leg(turn.state, bracket, Role.STOP_LOSS))
-    return [stop for stop in both if stop is not None]
+    """The standing stops, the newest first, then the armed one, as far as there are any."""
+    newest_first = reversed(legs_of(turn.state, bracket, Role.STOP_LOSS))
+    return sorted(newest_first, key=lambda stop: stop.intent.armed)
 
 
 def end_naked_time(turn: Turn, bracket: Bracket) -> Bracket:

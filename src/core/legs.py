@@ -2,7 +2,8 @@
 
 With ARM=with_entry a role has two orders for a while: the *armed* one, which left with the entry and carries its
 quantity, and the *standing* one, which closes the whole position and takes its place. After the hand-over, and always
-with ARM=after_fill, there are standing ones only, of which the newest counts.
+with ARM=after_fill, there are standing ones only, of which the newest counts; where that has ended, an older one that
+was given up and showed again.
 """
 
 from __future__ import annotations
@@ -27,8 +28,11 @@ def armed_leg(state: State, bracket: Bracket, role: Role) -> AlgoOrder | None:
 
 
 def standing_leg(state: State, bracket: Bracket, role: Role) -> AlgoOrder | None:
-    """The newest order of a role that was sent for the position itself."""
-    return next((algo for algo in reversed(legs_of(state, bracket, role)) if not algo.intent.armed), None)
+    """The newest order of a role that was sent for the position itself; an older one that covers where it has ended."""
+    sent = [algo for algo in reversed(legs_of(state, bracket, role)) if not algo.intent.armed]
+    if sent and sent[0].closed:
+        return next((algo for algo in sent if covers(state, bracket, algo)), sent[0])
+    return sent[0] if sent else None
 
 
 def covers(state: State, bracket: Bracket, algo: AlgoOrder | None) -> bool:

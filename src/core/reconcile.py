@@ -11,11 +11,12 @@ from decimal import Decimal
 from .bracket import Bracket
 from .client_ids import is_ours
 from .commands import CancelOrder
+from .doubt import look_for_missing
 from .events import Fill, OpenOrder, SymbolSnapshot, TradeRow
 from .legs import covers, legs_of, shown_leg
 from .order import AlgoOrder, Order, OrderChange, apply_algo, apply_order
 from .position import open_quantity, orders_of
-from .resolving import ASK_AGAIN_MS, look_for_missing
+from .resolving import ASK_AGAIN_MS
 from .state import PositionView, position_key
 from .turn import Turn
 from .updates import foreign_trade
@@ -80,10 +81,17 @@ def _compare_algo(turn: Turn, algo: AlgoOrder, row: OpenOrder | None, snapshot: 
             )
             known_ms = min(row.updated_at_ms or snapshot.requested_at_ms, snapshot.at_ms)
             turn.update_algo(
-                found, acked_ms=known_ms, asking=False, error_code=None, error_text="", misses=0, next_at_ms=None
+                found,
+                acked_ms=known_ms,
+                asking=False,
+                error_code=None,
+                error_text="",
+                misses=0,
+                doubted_ms=None,
+                next_at_ms=None,
             )
-        elif algo.status is AlgoStatus.NEW and algo.tries.misses:
-            turn.update_algo(algo, misses=0, next_at_ms=None)
+        elif algo.status is AlgoStatus.NEW and (algo.tries.misses or algo.tries.doubted_ms is not None):
+            turn.update_algo(algo, misses=0, doubted_ms=None, next_at_ms=None)
         return
     look_for_missing(turn, algo, snapshot.requested_at_ms, "missing_from_snapshot")
 

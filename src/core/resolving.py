@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from .bracket import Bracket
 from .denial import DenialCode
-from .legs import LEGS, armed_leg, legs_of, standing_leg
+from .legs import LEGS, armed_leg, standing_leg
 from .order import ALGO_TRIGGERED, ORDER_WORKING, AlgoOrder, Order
 from .position import Agreement, agreement, expected_amount, newest_fill_known_ms, open_quantity, orders_of
 from .state import position_key
@@ -39,7 +39,6 @@ DISAGREEMENTS_TOLD = 4
 DISAGREEMENTS_BELIEVED = 6
 SETTLE_MS = 200
 """A trade or an acknowledged order may be missing from an answer for so long: reads lag (§3.4)."""
-OTHERS_STOP = -4130
 UNFIRED = frozenset(
     {AlgoStatus.NEW, AlgoStatus.PENDING_CANCEL, AlgoStatus.CANCELED, AlgoStatus.EXPIRED, AlgoStatus.REJECTED}
 )
@@ -54,7 +53,6 @@ def resolve_orders(turn: Turn, bracket: Bracket) -> Bracket:
             if order is not None and not order.closed:
                 bracket = _resolve_order(turn, bracket, order)
             bracket = _resolve_triggered(turn, bracket, client_id)
-            bracket = _resolve_missing(turn, bracket, client_id)
     return bracket
 
 
@@ -117,17 +115,6 @@ def _resolve_triggered(turn: Turn, bracket: Bracket, client_id: str) -> Bracket:
     return bracket
 
 
-def _resolve_missing(turn: Turn, bracket: Bracket, client_id: str) -> Bracket:
-    """A live leg that an answer did not show is asked about again soon: one read may lag, two are believed."""
-    algo = turn.state.algos.get(client_id)
-    if algo is None or algo.status is not AlgoStatus.NEW or algo.tries.next_at_ms is None or algo.tries.asking:
-        return bracket
-    if turn.now_ms < algo.tries.next_at_ms:
-        return turn.wake(bracket, algo.tries.next_at_ms)
-    turn.look_up(algo, "missing")
-    return bracket
-
-
 def order_not_found(turn: Turn, bracket: Bracket, order: Order, asked_at_ms: int) -> Bracket:
     """Weigh one answer that a normal order does not exist."""
     tries = order.tries
@@ -181,51 +168,6 @@ def _may_have_closed(turn: Turn, bracket: Bracket) -> bool:
         return True
     armed = [armed_leg(turn.state, bracket, role) for role in LEGS]
     return any(leg is not None and leg.status not in UNFIRED for leg in armed)
-
-
-def algo_not_found(
-    turn: Turn, bracket: Bracket, algo: AlgoOrder, asked_at_ms: int, resting: tuple[str, ...] | None
-) -> None:
-    """Weigh one answer that a conditional order is in none of the three places it could be (§4.7). The open list that
-    lacks it (`resting`) may lack another one, too."""
-    for other in legs_of(turn.state, bracket):
-        if resting is not None and other is not algo and other.intent.client_order_id not in resting:
-            look_for_missing(turn, other, asked_at_ms, "missing_from_list")
-    misses = algo.tries.misses + 1
-    pause = min(ASK_AGAIN_MS // 2 << min(misses - 1, 10), ASK_SELDOM_MS)
-    algo = turn.update_algo(algo, asking=False, misses=misses, next_at_ms=turn.now_ms + pause)
-    if algo.status is AlgoStatus.UNRESOLVED and asked_at_ms > algo.tries.dead_after_ms:
-        _give_up(turn, algo)  # it never arrived, or it is long gone
-    elif algo.status is AlgoStatus.UNRESOLVED and algo.tries.error_code == OTHERS_STOP and misses >= MISSES_NEEDED:
-        _give_way(turn, bracket, algo)
-    elif algo.status is AlgoStatus.NEW and misses >= MISSES_NEEDED:
-        _give_up(turn, algo)
-
-
-def look_for_missing(turn: Turn, algo: AlgoOrder, asked_at_ms: int, why: str) -> None:
-    """Ask about a leg that should rest and that a list, asked for then, lacks; one that is new may be missing yet."""
-    settled = algo.acked_ms is not None and algo.acked_ms + SETTLE_MS <= asked_at_ms
-    if algo.status is AlgoStatus.NEW and settled:
-        turn.look_up(algo, why)
-
-
-def _give_up(turn: Turn, algo: AlgoOrder) -> None:
-    """Conclude that it does not rest. Should the exchange show it after all, it is believed, and cleared in the end."""
-    turn.update_algo(algo, status=AlgoStatus.EXPIRED, next_at_ms=None)
-
-
-def _give_way(turn: Turn, bracket: Bracket, algo: AlgoOrder) -> None:
-    """A closePosition order rests in this direction and it is not this one: somebody else's (-4130)."""
-    text = "somebody else's closePosition order is in the way (-4130); "
-    client_id = algo.intent.client_order_id
-    if algo.intent.role is Role.STOP_LOSS:
-        _give_up(turn, algo)
-        turn.update(bracket, explicit_stop=True)
-        turn.alert("foreign_stop", text + "ours is placed with an explicit quantity", bracket, client_id)
-        return
-    refuse_leg(turn, algo)
-    if algo.tries.refusals == 0:
-        turn.alert("foreign_take_profit", text + "the stop loss stands, ours is tried on", bracket, client_id)
 
 
 def refuse_leg(turn: Turn, algo: AlgoOrder) -> None:

@@ -8,6 +8,7 @@ from .arming import refuse_armed
 from .bracket import CLOCK_ERROR_MS, Bracket, CloseReason
 from .client_ids import is_ours
 from .closing import close_refused
+from .doubt import still_there
 from .events import (
     AlgoAcknowledged,
     AlgoUpdated,
@@ -66,6 +67,7 @@ def algo_acknowledged(turn: Turn, event: AlgoAcknowledged) -> None:
         error_text="",
         refusals=0,
         misses=0,
+        doubted_ms=None,
         next_at_ms=None,
     )
     changed, verdict = apply_algo(
@@ -120,6 +122,8 @@ def _algo_failed(turn: Turn, algo: AlgoOrder, *, unknown: bool) -> None:
     code, tries, role = algo.tries.error_code, algo.tries, algo.intent.role
     bracket = turn.state.brackets.get(algo.intent.signal_id)
     if bracket is None:
+        return
+    if not unknown and still_there(turn, bracket, algo):
         return
     if unknown or code in ALREADY_THERE:
         # The first time at once: the position may be bare. From then on at a pace.
@@ -220,7 +224,7 @@ def algo_updated(turn: Turn, event: AlgoUpdated) -> None:
         return
     asked_for = algo.status is AlgoStatus.PENDING_CANCEL
     if event.source == "lookup":
-        algo = turn.update_algo(algo, asking=False, next_at_ms=None, misses=0)
+        algo = turn.update_algo(algo, asking=False, next_at_ms=None, misses=0, doubted_ms=None)
     was_closed = algo.closed
     changed, verdict = apply_algo(
         algo,
@@ -235,7 +239,7 @@ def algo_updated(turn: Turn, event: AlgoUpdated) -> None:
         # Its own time: a stream that connected after it was never to tell of it.
         changed = replace(changed, acked_ms=min(event.at_ms, event.exchange_time_ms))
     if changed.status is AlgoStatus.NEW and algo.status is not AlgoStatus.NEW:
-        changed = turn.update_algo(changed, next_at_ms=None)
+        changed = turn.update_algo(changed, next_at_ms=None, misses=0, doubted_ms=None)
     _keep_algo(turn, changed, verdict, told=event.status, source=event.source)
     if event.source == "lookup" and event.status is AlgoStatus.FINISHED:
         # An answer tells the ordinary order first: where none was told, the exchange knows none, and nothing traded.

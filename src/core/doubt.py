@@ -1,0 +1,147 @@
+"""Whether a conditional order rests that an answer did not show.
+
+One answer may lag, or be denied by mistake; so it is asked about again, and believed gone after two complete denials. A
+stop has no time for that where questions are lost or held back: then another one is sent. The safe error is to protect
+twice, for a second closePosition stop is refused (-4130), and that proves the first (binance-usdm.md §4.6).
+"""
+
+from __future__ import annotations
+
+from .bracket import Bracket
+from .legs import legs_of
+from .order import AlgoOrder, apply_algo
+from .position import open_quantity
+from .resolving import ASK_AGAIN_MS, ASK_SELDOM_MS, MISSES_NEEDED, SETTLE_MS, refuse_leg
+from .turn import Turn
+from .values import AlgoStatus, Role
+
+DOUBTED_STOP_MS = 750
+"""A stop that a list lacks, and that nothing has shown since, is taken for gone after this long."""
+OTHERS_STOP = -4130
+
+
+def resolve_missing(turn: Turn, bracket: Bracket) -> Bracket:
+    """Look into every leg of the bracket that should rest and that an answer did not show."""
+    for algo in legs_of(turn.state, bracket):
+        if algo.status is not AlgoStatus.NEW:
+            continue
+        gone_ms = _taken_for_gone_ms(turn, bracket, algo)
+        if gone_ms is not None and turn.now_ms >= gone_ms:
+            _give_up(turn, algo)
+            continue
+        if gone_ms is not None:
+            bracket = turn.wake(bracket, gone_ms)
+        due_ms = algo.tries.next_at_ms
+        if due_ms is None or algo.tries.asking:
+            continue
+        if turn.now_ms < due_ms:
+            bracket = turn.wake(bracket, due_ms)
+        else:
+            turn.look_up(algo, "missing")
+    return bracket
+
+
+def _taken_for_gone_ms(turn: Turn, bracket: Bracket, algo: AlgoOrder) -> int | None:
+    """When a stop is replaced, whatever was answered about it; None for what has to be proven gone: only of
+    closePosition stops there cannot be two, so only there the error shows, and heals."""
+    doubted_ms = algo.tries.doubted_ms
+    replaceable = algo.intent.role is Role.STOP_LOSS and algo.intent.close_position and bracket.closing is None
+    if doubted_ms is None or not replaceable or open_quantity(turn.state, bracket) == 0:
+        return None
+    return doubted_ms + DOUBTED_STOP_MS
+
+
+def algo_not_found(
+    turn: Turn, bracket: Bracket, algo: AlgoOrder, asked_at_ms: int, resting: tuple[str, ...] | None
+) -> None:
+    """Weigh one answer that a conditional order is in none of the three places it could be (§4.7). The open list that
+    lacks it (`resting`) may lack another one, too, or show one that was given up."""
+    shown = []
+    for other in legs_of(turn.state, bracket):
+        if resting is None or other is algo:
+            continue
+        if other.intent.client_order_id not in resting:
+            look_for_missing(turn, other, asked_at_ms, "missing_from_list")
+        elif other.closed and other.given_up:
+            shown.append(_restore(turn, other))
+    if algo.status is AlgoStatus.NEW and not _is_settled(algo, asked_at_ms):
+        # Asked before it was there for sure: that says nothing.
+        turn.update_algo(algo, asking=False, next_at_ms=turn.now_ms + ASK_AGAIN_MS // 2)
+        return
+    misses = algo.tries.misses + 1
+    pause = min(ASK_AGAIN_MS // 2 << min(misses - 1, 10), ASK_SELDOM_MS)
+    algo = turn.update_algo(algo, asking=False, misses=misses, next_at_ms=turn.now_ms + pause)
+    in_the_way = algo.status is AlgoStatus.UNRESOLVED and algo.tries.error_code == OTHERS_STOP
+    if algo.status is AlgoStatus.UNRESOLVED and asked_at_ms > algo.tries.dead_after_ms:
+        _give_up(turn, algo)  # it never arrived, or it is long gone
+    elif in_the_way and any(other.intent.role is algo.intent.role for other in shown):
+        turn.update_algo(algo, status=AlgoStatus.REJECTED)
+    elif in_the_way and misses >= MISSES_NEEDED:
+        _give_way(turn, bracket, algo)
+    elif algo.status is AlgoStatus.NEW and misses >= MISSES_NEEDED:
+        _give_up(turn, algo)
+    elif algo.status is AlgoStatus.NEW:
+        _doubt(turn, algo)
+
+
+def look_for_missing(turn: Turn, algo: AlgoOrder, asked_at_ms: int, why: str) -> None:
+    """Ask about a leg that should rest and that a list, asked for then, lacks; one that is new may be missing yet."""
+    if algo.status is AlgoStatus.NEW and _is_settled(algo, asked_at_ms):
+        turn.look_up(_doubt(turn, algo), why)
+
+
+def still_there(turn: Turn, bracket: Bracket, algo: AlgoOrder) -> bool:
+    """Whether the stop that is in the way of this one (-4130) is our own, taken for gone before that was proven: then
+    it rests, and this one is not wanted."""
+    if algo.tries.error_code != OTHERS_STOP or algo.tries.late_until_ms:
+        return False  # it may be another copy of this very one that is in the way
+    for other in reversed(legs_of(turn.state, bracket, algo.intent.role)):
+        doubted = other.given_up and other.tries.doubted_ms is not None and other.tries.misses < MISSES_NEEDED
+        if other is algo or not (other.closed and doubted):
+            continue
+        turn.look_up(_restore(turn, other), "in_the_way")
+        turn.update_algo(algo, status=AlgoStatus.REJECTED)
+        return True
+    return False
+
+
+def _is_settled(algo: AlgoOrder, asked_at_ms: int) -> bool:
+    """Whether an answer that was asked for then should have shown it: reads lag (§3.4)."""
+    return (algo.acked_ms or 0) + SETTLE_MS <= asked_at_ms
+
+
+def _doubt(turn: Turn, algo: AlgoOrder) -> AlgoOrder:
+    if algo.tries.doubted_ms is not None:
+        return algo
+    return turn.update_algo(algo, doubted_ms=turn.now_ms)
+
+
+def _restore(turn: Turn, algo: AlgoOrder) -> AlgoOrder:
+    """It was given up, and an answer shows that it rests."""
+    rests, _ = apply_algo(
+        algo, AlgoStatus.NEW, algo_id=algo.algo_id or 0, actual_order_id=None, exchange_time_ms=algo.updated_ms
+    )
+    return turn.update_algo(rests, next_at_ms=None, doubted_ms=None)
+
+
+def _give_up(turn: Turn, algo: AlgoOrder) -> None:
+    """Conclude that it does not rest. Should the exchange show it after all, it is believed, and cleared in the end:
+    the bracket is not over before a list was asked for that would show it."""
+    late_ms = algo.tries.late_until_ms
+    if algo.status is AlgoStatus.NEW:
+        late_ms = max(late_ms, turn.now_ms)
+    turn.update_algo(algo, status=AlgoStatus.EXPIRED, next_at_ms=None, late_until_ms=late_ms)
+
+
+def _give_way(turn: Turn, bracket: Bracket, algo: AlgoOrder) -> None:
+    """A closePosition order rests in this direction and it is not this one: somebody else's (-4130)."""
+    text = "somebody else's closePosition order is in the way (-4130); "
+    client_id = algo.intent.client_order_id
+    if algo.intent.role is Role.STOP_LOSS:
+        _give_up(turn, algo)
+        turn.update(bracket, explicit_stop=True)
+        turn.alert("foreign_stop", text + "ours is placed with an explicit quantity", bracket, client_id)
+        return
+    refuse_leg(turn, algo)
+    if algo.tries.refusals == 0:
+        turn.alert("foreign_take_profit", text + "the stop loss stands, ours is tried on", bracket, client_id)
