@@ -180,6 +180,7 @@ _WORDS: Final[dict[str, Callable[[Payload], str]]] = {
     "entry_withheld": lambda p: str(p["text"]),
     "order_updated": _order_update,
     "algo_updated": _algo_update,
+    "stop_missed": lambda p: f"the list of open orders lacks the {_role(p['client_order_id'])}",
     "order_not_found": lambda p: f"the exchange does not know the {_role(p['client_order_id'])} (yet)",
     "position_updated": _position,
     "symbol_snapshot": _snapshot,

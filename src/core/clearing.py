@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .bracket import Bracket
+from .doubt import was_resting
 from .guarding import count_late_gap, end_naked_time, guard_presumed
 from .legs import legs_of
 from .order import AlgoOrder
@@ -63,7 +64,8 @@ def _last_arrival_ms(turn: Turn, bracket: Bracket) -> int:
     """Until when a leg may still show under the id of one that has ended: it was sent more than once, or had rested and
     was given up. -1: never."""
     legs = legs_of(turn.state, bracket)
-    late = (a.tries.late_until_ms for a in legs if a.tries.count > 1 or (a.given_up and a.acked_ms is not None))
+    late = [leg.tries.late_until_ms for leg in legs if leg.tries.count > 1]
+    late += [leg.tries.given_up_ms for leg in legs if was_resting(leg)]
     return max((until_ms for until_ms in late if until_ms), default=-1)
 
 

@@ -10,8 +10,9 @@ from __future__ import annotations
 from .bracket import Bracket
 from .legs import legs_of
 from .order import AlgoOrder, apply_algo
-from .position import open_quantity
+from .position import Agreement, agreement, open_quantity
 from .resolving import ASK_AGAIN_MS, ASK_SELDOM_MS, MISSES_NEEDED, SETTLE_MS, refuse_leg
+from .state import position_key
 from .turn import Turn
 from .values import AlgoStatus, Role
 
@@ -43,12 +44,24 @@ def resolve_missing(turn: Turn, bracket: Bracket) -> Bracket:
 
 def _taken_for_gone_ms(turn: Turn, bracket: Bracket, algo: AlgoOrder) -> int | None:
     """When a stop is replaced, whatever was answered about it; None for what has to be proven gone: only of
-    closePosition stops there cannot be two, so only there the error shows, and heals."""
+    closePosition stops there cannot be two, so only there the error shows, and heals. Later each time that -4130 has
+    proven it."""
     doubted_ms = algo.tries.doubted_ms
     replaceable = algo.intent.role is Role.STOP_LOSS and algo.intent.close_position and bracket.closing is None
-    if doubted_ms is None or not replaceable or open_quantity(turn.state, bracket) == 0:
+    if doubted_ms is None or not replaceable or _is_flat(turn, bracket):
         return None
-    return doubted_ms + DOUBTED_STOP_MS
+    stops = legs_of(turn.state, bracket, Role.STOP_LOSS)
+    replaced = sum(stop.tries.count for stop in stops[stops.index(algo) + 1 :])
+    return max(doubted_ms, turn.state.started_ms) + (DOUBTED_STOP_MS << min(replaced, 6))
+
+
+def _is_flat(turn: Turn, bracket: Bracket) -> bool:
+    """Whether nothing is open, by our books or by what the exchange shows: then a stop is missing for a good reason."""
+    if open_quantity(turn.state, bracket) == 0:
+        return True
+    view = turn.state.positions.get(position_key(bracket.symbol, bracket.position_side))
+    differs = agreement(turn.state, bracket) is Agreement.DIFFERS
+    return differs and view is not None and view.amount * bracket.entry_side.sign <= 0
 
 
 def algo_not_found(
@@ -56,14 +69,13 @@ def algo_not_found(
 ) -> None:
     """Weigh one answer that a conditional order is in none of the three places it could be (§4.7). The open list that
     lacks it (`resting`) may lack another one, too, or show one that was given up."""
-    shown = []
     for other in legs_of(turn.state, bracket):
         if resting is None or other is algo:
             continue
         if other.intent.client_order_id not in resting:
             look_for_missing(turn, other, asked_at_ms, "missing_from_list")
-        elif other.closed and other.given_up:
-            shown.append(_restore(turn, other))
+        elif other.closed and other.given_up and asked_at_ms > other.tries.given_up_ms:
+            _restore(turn, other)
     if algo.status is AlgoStatus.NEW and not _is_settled(algo, asked_at_ms):
         # Asked before it was there for sure: that says nothing.
         turn.update_algo(algo, asking=False, next_at_ms=turn.now_ms + ASK_AGAIN_MS // 2)
@@ -72,11 +84,12 @@ def algo_not_found(
     pause = min(ASK_AGAIN_MS // 2 << min(misses - 1, 10), ASK_SELDOM_MS)
     algo = turn.update_algo(algo, asking=False, misses=misses, next_at_ms=turn.now_ms + pause)
     in_the_way = algo.status is AlgoStatus.UNRESOLVED and algo.tries.error_code == OTHERS_STOP
+    rivals = [leg for leg in _same_kind(turn, bracket, algo) if leg.status is AlgoStatus.NEW]
     if algo.status is AlgoStatus.UNRESOLVED and asked_at_ms > algo.tries.dead_after_ms:
         _give_up(turn, algo)  # it never arrived, or it is long gone
-    elif in_the_way and any(other.intent.role is algo.intent.role for other in shown):
+    elif in_the_way and any(leg.intent.client_order_id in (resting or ()) for leg in rivals):
         turn.update_algo(algo, status=AlgoStatus.REJECTED)
-    elif in_the_way and misses >= MISSES_NEEDED:
+    elif in_the_way and misses >= MISSES_NEEDED and not rivals:
         _give_way(turn, bracket, algo)
     elif algo.status is AlgoStatus.NEW and misses >= MISSES_NEEDED:
         _give_up(turn, algo)
@@ -91,18 +104,42 @@ def look_for_missing(turn: Turn, algo: AlgoOrder, asked_at_ms: int, why: str) ->
 
 
 def still_there(turn: Turn, bracket: Bracket, algo: AlgoOrder) -> bool:
-    """Whether the stop that is in the way of this one (-4130) is our own, taken for gone before that was proven: then
-    it rests, and this one is not wanted."""
-    if algo.tries.error_code != OTHERS_STOP or algo.tries.late_until_ms:
-        return False  # it may be another copy of this very one that is in the way
-    for other in reversed(legs_of(turn.state, bracket, algo.intent.role)):
-        doubted = other.given_up and other.tries.doubted_ms is not None and other.tries.misses < MISSES_NEEDED
-        if other is algo or not (other.closed and doubted):
+    """Whether this one was refused (-4130) because of one of ours that answers denied: then that one rests, and this
+    one is not wanted. Where it was denied twice, it is taken to be so once only."""
+    if algo.tries.error_code != OTHERS_STOP:
+        return False
+    for other in _same_kind(turn, bracket, algo):
+        is_denied = other.closed and other.given_up and other.tries.doubted_ms is not None
+        if is_denied and (algo.tries.count == 1 or other.tries.misses < MISSES_NEEDED):
+            other = _restore(turn, other)
+        if other.status is not AlgoStatus.NEW:
             continue
-        turn.look_up(_restore(turn, other), "in_the_way")
+        turn.look_up(other, "in_the_way")
+        if algo.tries.late_until_ms:
+            return False  # a copy of this very one may be in the way as well: both are asked about
         turn.update_algo(algo, status=AlgoStatus.REJECTED)
         return True
     return False
+
+
+def put_off(turn: Turn, bracket: Bracket, algo: AlgoOrder) -> None:
+    """A stop found no connection. Where the one before it was taken for gone without proof, the position is not closed
+    for that: it is not known to be bare, and a close would find no connection either."""
+    before = (leg for leg in _same_kind(turn, bracket, algo) if leg.closed and leg.given_up)
+    unproven = any(leg.tries.doubted_ms is not None and leg.tries.misses < MISSES_NEEDED for leg in before)
+    if unproven and bracket.naked_since_ms is not None:
+        turn.update(bracket, naked_known_ms=turn.now_ms)
+
+
+def _same_kind(turn: Turn, bracket: Bracket, algo: AlgoOrder) -> list[AlgoOrder]:
+    """The other closePosition orders of its role, the newest first: of all of these one can rest."""
+    legs = reversed(legs_of(turn.state, bracket, algo.intent.role))
+    return [leg for leg in legs if leg is not algo and leg.intent.close_position]
+
+
+def was_resting(algo: AlgoOrder) -> bool:
+    """Whether it rested once and was given up: what became of it is our conclusion only; it may have traded."""
+    return algo.given_up and algo.tries.given_up_ms > 0
 
 
 def _is_settled(algo: AlgoOrder, asked_at_ms: int) -> bool:
@@ -121,16 +158,14 @@ def _restore(turn: Turn, algo: AlgoOrder) -> AlgoOrder:
     rests, _ = apply_algo(
         algo, AlgoStatus.NEW, algo_id=algo.algo_id or 0, actual_order_id=None, exchange_time_ms=algo.updated_ms
     )
-    return turn.update_algo(rests, next_at_ms=None, doubted_ms=None)
+    return turn.update_algo(rests, next_at_ms=None, misses=0, doubted_ms=None)
 
 
 def _give_up(turn: Turn, algo: AlgoOrder) -> None:
     """Conclude that it does not rest. Should the exchange show it after all, it is believed, and cleared in the end:
     the bracket is not over before a list was asked for that would show it."""
-    late_ms = algo.tries.late_until_ms
-    if algo.status is AlgoStatus.NEW:
-        late_ms = max(late_ms, turn.now_ms)
-    turn.update_algo(algo, status=AlgoStatus.EXPIRED, next_at_ms=None, late_until_ms=late_ms)
+    gone_ms = turn.now_ms if algo.status is AlgoStatus.NEW else 0
+    turn.update_algo(algo, status=AlgoStatus.EXPIRED, next_at_ms=None, given_up_ms=gone_ms)
 
 
 def _give_way(turn: Turn, bracket: Bracket, algo: AlgoOrder) -> None:

@@ -161,6 +161,14 @@ class OrderNotFound(Event, frozen=True, kw_only=True, tag="order_not_found"):
     resting: tuple[str, ...] | None = None  # of a conditional one: the client ids in the open list that lacks it
 
 
+class StopMissed(Event, frozen=True, kw_only=True, tag="stop_missed"):
+    """An open list, asked for at that instant, lacks a stop that should rest."""
+
+    symbol: str
+    client_order_id: str
+    asked_at_ms: int
+
+
 class LookUpFailed(Event, frozen=True, kw_only=True, tag="look_up_failed"):
     """A question went unanswered. It says nothing about what was asked."""
 
@@ -272,6 +280,7 @@ AnyEvent = (
     | OrderUpdated
     | AlgoUpdated
     | OrderNotFound
+    | StopMissed
     | LookUpFailed
     | PositionUpdated
     | SymbolSnapshot

@@ -169,7 +169,7 @@ def keep_naked_time(turn: Turn, bracket: Bracket) -> Bracket:
         return turn.update(bracket, naked_since_ms=min(first_fill, turn.now_ms if since is None else since))
     if since is not None:
         return bracket
-    lost = next((stop for stop in _stops(turn, bracket) if stop.closed), None)
+    lost = next((stop for stop in _stops(turn, bracket) if stop.closed and stop.live_since_ms is not None), None)
     ended = lost.ended_ms if lost is not None and lost.ended_ms is not None else turn.now_ms
     return turn.update(bracket, naked_since_ms=min(ended, turn.now_ms), naked_known_ms=turn.now_ms)
 
@@ -177,6 +177,7 @@ def keep_naked_time(turn: Turn, bracket: Bracket) -> Bracket:
 def count_late_gap(turn: Turn, bracket: Bracket) -> Bracket:
     """Flat, and every order's end is known: stops that were gone before the position left it bare in between."""
     lived = [stop for stop in _stops(turn, bracket) if stop.live_since_ms is not None]
+    lived = [stop for stop in lived if stop.ended_ms is not None or not stop.given_up]  # of those nobody told the end
     ends = [stop.ended_ms for stop in lived if stop.ended_ms is not None]
     if not lived or len(ends) < len(lived):
         return bracket

@@ -2,8 +2,8 @@
 
 With ARM=with_entry a role has two orders for a while: the *armed* one, which left with the entry and carries its
 quantity, and the *standing* one, which closes the whole position and takes its place. After the hand-over, and always
-with ARM=after_fill, there are standing ones only, of which the newest counts; where that has ended, an older one that
-was given up and showed again.
+with ARM=after_fill, there are standing ones only, of which the newest counts; where that was refused or given up, an
+older one that shows again.
 """
 
 from __future__ import annotations
@@ -28,9 +28,10 @@ def armed_leg(state: State, bracket: Bracket, role: Role) -> AlgoOrder | None:
 
 
 def standing_leg(state: State, bracket: Bracket, role: Role) -> AlgoOrder | None:
-    """The newest order of a role that was sent for the position itself; an older one that covers where it has ended."""
+    """The newest order of a role that was sent for the position itself; where that is given up, an older one that rests
+    and covers."""
     sent = [algo for algo in reversed(legs_of(state, bracket, role)) if not algo.intent.armed]
-    if sent and sent[0].closed:
+    if sent and sent[0].given_up:
         return next((algo for algo in sent if covers(state, bracket, algo)), sent[0])
     return sent[0] if sent else None
 

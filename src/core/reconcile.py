@@ -11,7 +11,7 @@ from decimal import Decimal
 from .bracket import Bracket
 from .client_ids import is_ours
 from .commands import CancelOrder
-from .doubt import look_for_missing
+from .doubt import look_for_missing, was_resting
 from .events import Fill, OpenOrder, SymbolSnapshot, TradeRow
 from .legs import covers, legs_of, shown_leg
 from .order import AlgoOrder, Order, OrderChange, apply_algo, apply_order
@@ -71,6 +71,8 @@ def keep_position(turn: Turn, symbol: str, side: PositionSide, amount: Decimal, 
 def _compare_algo(turn: Turn, algo: AlgoOrder, row: OpenOrder | None, snapshot: SymbolSnapshot) -> None:
     if row is not None and row.algo:
         doubtful = (AlgoStatus.UNRESOLVED, AlgoStatus.PENDING_NEW, AlgoStatus.REJECTED)
+        if was_resting(algo) and snapshot.requested_at_ms <= algo.tries.given_up_ms:
+            return  # the answer is from before that
         if algo.status in doubtful or algo.given_up:
             found, _ = apply_algo(
                 algo,
@@ -191,7 +193,7 @@ def _own_orders(turn: Turn, bracket: Bracket, resting: frozenset[str]) -> tuple[
             elif algo is not None:
                 became = algo.actual_order_id
                 ours[client_id] = Order(intent=algo.intent, status=OrderStatus.UNRESOLVED, exchange_order_id=became)
-                never_traded = algo.status in (AlgoStatus.CANCELED, AlgoStatus.EXPIRED, AlgoStatus.REJECTED)
+                never_traded = algo.closed and algo.status is not AlgoStatus.FINISHED and not was_resting(algo)
                 doubtful = doubtful or not (client_id in resting or never_traded or became)
     return ours, doubtful
 

@@ -8,7 +8,7 @@ from .arming import refuse_armed
 from .bracket import CLOCK_ERROR_MS, Bracket, CloseReason
 from .client_ids import is_ours
 from .closing import close_refused
-from .doubt import still_there
+from .doubt import put_off, still_there
 from .events import (
     AlgoAcknowledged,
     AlgoUpdated,
@@ -22,6 +22,7 @@ from .events import (
     SubmitFailed,
 )
 from .guarding import start_closing
+from .legs import standing_leg
 from .order import ALGO_TRIGGERED, ORDER_WORKING, AlgoOrder, Order, OrderChange, Verdict, apply_algo, apply_order
 from .outcome import OutcomeKind
 from .resolving import ASK_AGAIN_MS, RESEND_TRIES, refuse_late_entry, refuse_leg
@@ -91,6 +92,9 @@ def submit_failed(turn: Turn, event: SubmitFailed) -> None:
             algo = turn.update_algo(algo, late_until_ms=dead_after)
         if algo.status is AlgoStatus.PENDING_NEW:
             algo = turn.update_algo(algo, dead_after_ms=max(algo.tries.dead_after_ms, dead_after), **told)
+            bracket = turn.state.brackets.get(algo.intent.signal_id)
+            if bracket is not None and failure.never_left:
+                put_off(turn, bracket, algo)
             _algo_failed(turn, algo, unknown=failure.kind is OutcomeKind.UNKNOWN)
         return
     order = turn.state.orders.get(event.client_order_id)
@@ -257,6 +261,10 @@ def _ended_unasked(turn: Turn, algo: AlgoOrder) -> None:
     """
     pause = EXPIRY_PAUSE_MS if algo.status is AlgoStatus.EXPIRED else 0
     turn.update_algo(algo, next_at_ms=turn.now_ms + pause)
+    bracket = turn.state.brackets.get(algo.intent.signal_id)
+    speaks = None if bracket is None else standing_leg(turn.state, bracket, algo.intent.role)
+    if speaks is not None and speaks.closed:  # a refused one, whose turn it would be now
+        turn.update_algo(speaks, next_at_ms=turn.now_ms + pause)
 
 
 def position_updated(turn: Turn, event: PositionUpdated) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from ..core.commands import LookUpOrder
+from ..core.events import StopMissed
 from ..core.order import AlgoOrder
 from ..core.state import State
 from ..core.values import AlgoStatus, Role
@@ -57,12 +57,13 @@ class StopWatch:
         try:
             if self._held_back(WEIGHT) is not None:
                 return
-            questions = [_question(stop) for stop in stops]
+            asked_at_ms = self._gateway.exchange_now_ms()
             resting = self._gateway.resting_algo_ids(symbol)
-            for question in questions:
-                if question.client_order_id not in resting:
-                    for event in self._gateway.look_up_order(question):
-                        self._driver.handle(event)
+            for client_id in (stop.intent.client_order_id for stop in stops):
+                if client_id not in resting:
+                    at_ms = self._gateway.exchange_now_ms()
+                    missed = StopMissed(at_ms=at_ms, symbol=symbol, client_order_id=client_id, asked_at_ms=asked_at_ms)
+                    self._driver.handle(missed)
         except ExchangeError:
             pass  # on record as an api_error; the next look is a second away
         finally:
@@ -76,14 +77,3 @@ def live_stops(state: State) -> dict[str, list[AlgoOrder]]:
         if algo.status is AlgoStatus.NEW and algo.intent.role is Role.STOP_LOSS:
             found.setdefault(algo.intent.symbol, []).append(algo)
     return found
-
-
-def _question(stop: AlgoOrder) -> LookUpOrder:
-    intent = stop.intent
-    return LookUpOrder(
-        client_order_id=intent.client_order_id,
-        signal_id=intent.signal_id,
-        symbol=intent.symbol,
-        algo=True,
-        why="watch",
-    )

@@ -27,6 +27,7 @@ from bracketeer.core.events import (
     PositionUpdated,
     SignalContext,
     SignalReceived,
+    StopMissed,
     StreamConnected,
     StreamLost,
     SubmitFailed,
@@ -212,6 +213,11 @@ class Story(StoryLog):
                 resting=resting,
             )
         )
+
+    def stop_missed(self, client_id: str, asked_at_ms: int | None = None) -> list[AnyCommand]:
+        """The watch found a list that lacks a stop."""
+        asked = self.now if asked_at_ms is None else asked_at_ms
+        return self.feed(StopMissed(at_ms=self.now, symbol=SYMBOL, client_order_id=client_id, asked_at_ms=asked))
 
     def look_up_failed(
         self, client_id: str = "", symbol: str = "", *, algo: bool = False, retry_after_s: float | None = None

@@ -122,6 +122,25 @@ def _venue_ended(seen: Evidence) -> None:
     seen.expect_naked_within(2000)
 
 
+def _replaced_unasked(seen: Evidence) -> None:
+    first, *later = seen.algos()
+    expect(first.status == "CANCELED", f"the first stop: {first}")
+    expect(len(later) == 1, f"stops after it: {later}")
+    expect(seen.met("reply_lost") + seen.met("rate_limited"), "every question about the stop was answered")
+    seen.expect_protected("0.010")
+    seen.expect_naked_within(2500)
+
+
+def _kept_though_denied(seen: Evidence) -> None:
+    refused = [row for row in seen.requests("POST", ALGO, type="STOP_MARKET") if row["code"] == -4130]
+    expect(refused, "nobody tried to replace the stop")
+    expect(len(seen.algos()) == 1, f"stops: {seen.algos()}")
+    seen.expect_protected("0.010")
+    told = {"foreign_stop", "stop_not_live_in_time"} & set(seen.alerts)
+    expect(not told, f"alerts: {told}")
+    seen.expect_naked_within(500)
+
+
 def _trigger_rejected(seen: Evidence) -> None:
     expect(seen.algos()[0].status == "REJECTED", f"the first stop: {seen.algos()[0]}")
     seen.expect_flat()
@@ -264,6 +283,41 @@ SCENARIOS = (
             for polled in ("", "_polled")
         },
         check=_venue_ended,
+    ),
+    Scenario(
+        name="venue_ends_a_stop_and_no_question_is_answered",
+        modes=(15, 18),
+        fault="the exchange cancels the stop unheard; the questions about it are lost, or met by a 429 of 50 s",
+        invariant="the open list that lacks it is enough: a new one within a second of it, without an answer",
+        stories={
+            name: tell(
+                entry(),
+                answered(),
+                fault("stream_mute"),
+                *(fault(how, method="GET", path=path, times=times) for path in (ALGO, "/fapi/v1/allAlgoOrders")),
+                fault("stop_canceled", symbol=BTC, after_ms=500),
+                wait(4_000),
+                settled(),
+            )
+            for name, how, times in (("lost", "reply_lost", FOR_EVER), ("limited", "rate_limited", 1))
+        },
+        check=_replaced_unasked,
+    ),
+    Scenario(
+        name="stop_is_denied_though_it_rests",
+        modes=(15,),
+        fault="the open list is empty by mistake, eight times; the questions about the stop are lost",
+        invariant="another one is refused (-4130), and that is believed: one stop, no alert, the position stays open",
+        stories=streams(
+            entry(),
+            answered(),
+            fault("request_lost", method="GET", path=ALGO, times=FOR_EVER),
+            fault("request_lost", method="GET", path="/fapi/v1/allAlgoOrders", times=FOR_EVER),
+            fault("empty_answer", method="GET", path="/fapi/v1/openAlgoOrders", times=8),
+            wait(8_000),
+            settled(),
+        ),
+        check=_kept_though_denied,
     ),
     Scenario(
         name="triggered_stop_is_rejected",

@@ -74,8 +74,11 @@ def test_sends_the_successor_again_when_the_stop_is_missed_again() -> None:
     story.run_until(story.now + DOUBTED_STOP_MS)
     story.refuse(S1, -4130)
     story.now += 100
+    story.algo_told(S0, AlgoStatus.NEW, source="lookup")
     story.snapshot("1", [P0])
-    story.run_until(story.now + DOUBTED_STOP_MS)
+    story.run_until(story.now + 2 * DOUBTED_STOP_MS - 1)
+    assert story.submitted.count(S1) == 1, "that it rests was proven once: longer each time"
+    story.run_until(story.now + 1)
     assert story.submitted.count(S1) == 2
     story.ack_algo(S1)
     story.run_until(story.now + 5000)
@@ -83,25 +86,49 @@ def test_sends_the_successor_again_when_the_stop_is_missed_again() -> None:
     assert story.bracket.closing is None
 
 
-def test_does_not_take_a_refused_copy_for_the_doubted_stop() -> None:
-    """The first copy of the successor may be the one in the way: what was given up is not believed for that."""
+def test_asks_about_both_when_a_copy_of_the_successor_may_be_in_the_way() -> None:
+    """The first copy may have arrived: -4130 proves that one of the two rests, so nothing is bare, but not which."""
     story = _doubted()
     story.run_until(story.now + DOUBTED_STOP_MS)
     story.unknown(S1)
     story.run_until(story.now + 1000)
     assert story.submitted.count(S1) >= 2
     story.refuse(S1, -4130)
-    assert story.algo(S0).status is AlgoStatus.EXPIRED
+    assert story.algo(S0).status is AlgoStatus.NEW
     assert story.algo(S1).status is AlgoStatus.UNRESOLVED
+    assert story.order_lookups.count(S0) >= 1
+    assert story.order_lookups.count(S1) >= 1
+    story.run_until(story.now + 5000)
+    assert story.bracket.closing is None
 
 
-def test_suspects_somebody_else_when_the_stop_was_proven_gone() -> None:
-    """Two complete denials, and still one is in the way: not ours. Ours goes beside it, with a quantity."""
+def _denied_twice() -> Story:
+    """Two complete denials: another stop is on its way."""
     story = _doubted()
     story.not_found(S0)
     story.run_until(story.now + 200)
     story.not_found(S0)
     assert story.submitted[-1] == S1
+    return story
+
+
+def test_asks_once_more_when_a_stop_is_in_the_way_of_one_that_was_denied_twice() -> None:
+    """Denials and -4130 contradict each other: the order that can be there is ours first of all."""
+    story = _denied_twice()
+    story.refuse(S1, -4130)
+    assert story.algo(S0).status is AlgoStatus.NEW
+    assert story.order_lookups == [S0, S0, S0]
+    assert story.bracket.naked_later_ms == 0
+
+
+def test_suspects_somebody_else_when_the_stop_is_denied_twice_again() -> None:
+    """Four denials, and still one is in the way: not ours. Ours goes beside it, with a quantity."""
+    story = _denied_twice()
+    story.refuse(S1, -4130)
+    for _ in range(2):
+        story.run_until(story.now + 200)
+        story.not_found(S0)
+    assert story.submitted.count(S1) == 2
     story.refuse(S1, -4130)
     assert story.algo(S0).status is AlgoStatus.EXPIRED
     for _ in range(2):
@@ -112,10 +139,9 @@ def test_suspects_somebody_else_when_the_stop_was_proven_gone() -> None:
 
 def test_ends_the_gap_when_a_stop_that_was_given_up_shows_again() -> None:
     """The list that lacks its successor shows the first one: that stands, the position is not closed."""
-    story = _doubted()
-    story.not_found(S0)
-    story.run_until(story.now + 200)
-    story.not_found(S0)
+    story = _denied_twice()
+    story.unknown(S1)
+    story.run_until(story.now + 1000)
     story.refuse(S1, -4130)
     story.not_found(S1, resting=(S0, P0))
     assert story.algo(S0).status is AlgoStatus.NEW
@@ -137,6 +163,24 @@ def test_ignores_a_denial_that_was_asked_for_before_the_stop_was_told() -> None:
     assert story.algo(S0).status is AlgoStatus.NEW
     story.not_found(S0, asked_at_ms=told + 200)
     assert story.algo(S0).tries.misses == 1
+
+
+def test_doubts_a_stop_that_the_watch_misses() -> None:
+    """The list of the watch counts like any other: where no question leaves, it is all there is."""
+    story = Story().protected()
+    story.stop_missed(S0)
+    assert story.order_lookups == [S0]
+    story.look_up_failed(S0, algo=True, retry_after_s=50)
+    story.run_until(story.now + DOUBTED_STOP_MS)
+    assert story.submitted[-1] == S1
+
+
+def test_does_not_doubt_a_stop_that_the_watch_misses_when_it_is_new() -> None:
+    """Reads lag: a list asked for within 200 ms of the stop's acceptance says nothing, and one before it even less."""
+    story = Story().protected()
+    story.stop_missed(S0, asked_at_ms=(story.algo(S0).acked_ms or 0) + 199)
+    story.stop_missed("bktr-unknown-S0")
+    assert story.order_lookups == []
 
 
 def test_does_not_replace_by_time_what_may_stand_twice() -> None:
@@ -164,3 +208,110 @@ def test_looks_once_more_before_the_end_when_a_stop_was_given_up() -> None:
     story.snapshot("0", [S0])
     story.run_until(story.now + 500)
     assert S0 in [command.client_order_id for command in story.all(CancelOrder)]
+
+
+def test_suspects_nobody_when_the_stop_is_shown_before_its_successor_is_refused() -> None:
+    """The answer about the first one overtakes the refusal of the second: the list that shows the first settles it."""
+    story = _doubted()
+    story.run_until(story.now + DOUBTED_STOP_MS)
+    story.algo_told(S0, AlgoStatus.NEW, source="lookup")
+    story.refuse(S1, -4130)
+    assert story.algo(S1).status is AlgoStatus.REJECTED
+    assert story.algo(S0).status is AlgoStatus.NEW
+    assert story.alerts == []
+
+
+def test_settles_a_successor_of_unknown_fate_when_the_list_shows_the_first() -> None:
+    """Both were asked about: of two closePosition stops only one can rest."""
+    story = _doubted()
+    story.run_until(story.now + DOUBTED_STOP_MS)
+    story.unknown(S1)
+    story.run_until(story.now + 1000)
+    story.refuse(S1, -4130)
+    story.algo_told(S0, AlgoStatus.NEW, source="lookup")
+    for _ in range(3):
+        story.now += 50
+        story.not_found(S1, resting=(P0,))
+    assert story.alerts == [], "one of ours is believed to rest: nobody else is suspected"
+    story.not_found(S1, resting=(S0, P0))
+    assert story.algo(S1).status is AlgoStatus.REJECTED
+
+
+def test_does_not_restore_a_stop_by_a_list_from_before_it_was_given_up() -> None:
+    """A slow answer shows what rested when it was asked for."""
+    story = _doubted()
+    asked = story.now
+    story.not_found(S0)
+    story.run_until(story.now + 200)
+    story.not_found(S0)
+    story.not_found(P0, asked_at_ms=asked, resting=(S0,))
+    assert story.algo(S0).status is AlgoStatus.EXPIRED
+    story.snapshot("1", [S0, P0], requested_at_ms=asked)
+    assert story.algo(S0).status is AlgoStatus.EXPIRED
+    story.now += 50
+    story.snapshot("1", [S0, P0])
+    assert story.algo(S0).status is AlgoStatus.NEW
+
+
+def test_does_not_replace_a_stop_in_time_when_the_position_is_shown_flat() -> None:
+    """It fired, or the position was closed: what is missing then is no protection."""
+    story = Story().protected()
+    story.snapshot("0", [])
+    story.run_until(story.now + 2000)
+    assert S1 not in story.submitted
+
+
+def test_counts_a_doubt_anew_after_a_restart() -> None:
+    """What a list lacked before the crash is asked about first: the stop may have fired in between."""
+    story = _doubted()
+    story.now += 3_600_000
+    story.restart()
+    assert S1 not in story.submitted
+    story.run_until(story.now + DOUBTED_STOP_MS)
+    assert story.submitted[-1] == S1
+
+
+def test_does_not_close_for_a_doubt_when_the_successor_finds_no_connection() -> None:
+    """Nothing proves that the position is bare, and a close would not leave either."""
+    story = _doubted()
+    story.run_until(story.now + DOUBTED_STOP_MS)
+    for _ in range(20):
+        story.send_fails(S1)
+        story.run_until(story.now + 400)
+    assert story.bracket.closing is None
+    story.refuse(S1, -4130)
+    assert story.algo(S0).status is AlgoStatus.NEW
+    assert story.alerts == []
+
+
+def test_closes_when_the_successor_of_a_doubted_stop_is_refused_for_another_reason() -> None:
+    """Nothing says that the first one rests, and the next one cannot be placed: within the limit the position goes."""
+    story = _doubted()
+    story.run_until(story.now + DOUBTED_STOP_MS)
+    given_up = story.now
+    while story.bracket.closing is None:
+        assert story.now - given_up <= story.policy.naked_limit_ms
+        story.refuse(S1, -4045)
+        story.advance_to_wake()
+
+
+def test_sends_a_new_stop_when_the_successor_is_ended_by_the_exchange() -> None:
+    """An old stop that a late answer showed is no protection: the exchange accepted another one since."""
+    story = _doubted()
+    story.run_until(story.now + DOUBTED_STOP_MS)
+    story.ack_algo(S1)
+    story.algo_told(S0, AlgoStatus.NEW, source="lookup")
+    story.algo_told(S1, AlgoStatus.CANCELED)
+    story.run_until(story.now + 200)
+    assert len(set(story.submitted)) == 5, "E0, S0, P0, S1 and one more stop"
+
+
+def test_waits_for_the_position_when_a_restored_stop_expires() -> None:
+    """EXPIRED mostly means that the position is gone: its refused successor is not sent at once."""
+    story = _doubted()
+    story.run_until(story.now + DOUBTED_STOP_MS)
+    story.refuse(S1, -4130)
+    story.algo_told(S0, AlgoStatus.EXPIRED)
+    assert story.submitted.count(S1) == 1
+    story.run_until(story.now + 200)
+    assert story.submitted.count(S1) == 2

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from bracketeer.core.commands import LookUpOrder
-from bracketeer.core.events import AnyEvent, OrderNotFound
+from bracketeer.core.events import AnyEvent, StopMissed
 from bracketeer.core.outcome import Failure, OutcomeKind
 from bracketeer.core.state import State
 from bracketeer.execution.errors import ExchangeUnreachable
@@ -29,9 +28,8 @@ class Books:
             raise ExchangeUnreachable(failure, call="GET /fapi/v1/openAlgoOrders", sent_at_ms=0)
         return self.resting
 
-    def look_up_order(self, command: LookUpOrder) -> list[AnyEvent]:
-        gone = OrderNotFound(at_ms=1, client_order_id=command.client_order_id, asked_at_ms=1, algo=True)
-        return [gone]
+    def exchange_now_ms(self) -> int:
+        return 1_700_000_000_000 + len(self.asked)
 
 
 class Ears:
@@ -81,13 +79,14 @@ def test_says_nothing_while_the_stop_rests() -> None:
 
 
 def test_tells_of_a_stop_that_is_gone() -> None:
-    """The engine hears what a look-up of it says."""
+    """The engine hears which list lacked it: what is to be asked is its decision, also where no question may leave."""
     story, stop_id = protected()
     ears = Ears(story.state)
     watch_over(Books(set()), ears).look()
     (event,) = ears.heard
-    assert isinstance(event, OrderNotFound)
-    assert event.client_order_id == stop_id
+    assert isinstance(event, StopMissed)
+    assert (event.client_order_id, event.asked_at_ms) == (stop_id, 1_700_000_000_000)
+    assert event.at_ms == 1_700_000_000_001
 
 
 def test_a_failed_question_is_no_absence() -> None:

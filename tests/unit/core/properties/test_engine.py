@@ -29,6 +29,7 @@ from bracketeer.core.events import (
     OrderNotFound,
     OrderUpdated,
     PositionUpdated,
+    StopMissed,
     StreamConnected,
     StreamLost,
     SubmitFailed,
@@ -412,6 +413,7 @@ any_event: st.SearchStrategy[AnyEvent] = st.one_of(
         source=sources,
     ),
     some(OrderNotFound, asked_at_ms=instants, algo=st.booleans()),
+    some(StopMissed, asked_at_ms=instants, symbol=st.just(SYMBOL)),
     some(LookUpFailed, failure=failures, symbol=st.sampled_from(["", SYMBOL]), algo=st.booleans()),
     some(PositionUpdated, amount=small, position_side=st.sampled_from(PositionSide)),
     some(
