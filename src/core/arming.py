@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from .bracket import Bracket
 from .clearing import clear_algo
+from .doubt import is_sure
 from .legs import LEGS, armed_leg, covers, standing_leg
 from .order import ALGO_TRIGGERED, AlgoOrder
 from .resolving import refuse_leg
@@ -32,7 +33,9 @@ def tend_armed(turn: Turn, bracket: Bracket) -> Bracket:
         algo = armed_leg(turn.state, bracket, role)
         if algo is None or algo.closed or algo.status in ALGO_TRIGGERED:
             continue
-        replaced = entry.closed and covers(turn.state, bracket, standing_leg(turn.state, bracket, role))
+        standing = standing_leg(turn.state, bracket, role)
+        stands = standing is not None and covers(turn.state, bracket, standing) and is_sure(standing)
+        replaced = entry.closed and stands
         if algo.status is AlgoStatus.NEW and not replaced:
             continue
         bracket, _ = clear_algo(turn, bracket, algo)

@@ -8,6 +8,7 @@ twice, for a second closePosition stop is refused (-4130), and that proves the f
 from __future__ import annotations
 
 from .bracket import Bracket
+from .events import StopMissed
 from .legs import legs_of
 from .order import AlgoOrder, apply_algo
 from .position import Agreement, agreement, open_quantity
@@ -101,6 +102,19 @@ def look_for_missing(turn: Turn, algo: AlgoOrder, asked_at_ms: int, why: str) ->
     """Ask about a leg that should rest and that a list, asked for then, lacks; one that is new may be missing yet."""
     if algo.status is AlgoStatus.NEW and _is_settled(algo, asked_at_ms):
         turn.look_up(_doubt(turn, algo), why)
+
+
+def stop_missed(turn: Turn, event: StopMissed) -> None:
+    """The watch's list lacks a stop: it is asked about also when it is new, for the next look is a second away."""
+    algo = turn.state.algos.get(event.client_order_id)
+    if algo is not None and algo.status is AlgoStatus.NEW:
+        look_for_missing(turn, algo, event.asked_at_ms, "watch")
+        turn.look_up(turn.state.algos[event.client_order_id], "watch")
+
+
+def is_sure(algo: AlgoOrder) -> bool:
+    """Whether nothing says that it does not rest, and no question about it is under way."""
+    return algo.tries.doubted_ms is None and not algo.tries.asking
 
 
 def still_there(turn: Turn, bracket: Bracket, algo: AlgoOrder) -> bool:

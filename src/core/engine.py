@@ -21,7 +21,7 @@ from .clearing import clear
 from .client_ids import is_ours
 from .closing import close, is_held_up
 from .commands import AnyCommand, Conclude, RenewStream
-from .doubt import algo_not_found, look_for_missing, resolve_missing
+from .doubt import algo_not_found, resolve_missing, stop_missed
 from .events import (
     AlgoAcknowledged,
     AlgoUpdated,
@@ -250,12 +250,6 @@ def _order_not_found(turn: Turn, event: OrderNotFound) -> None:
         order_not_found(turn, bracket, record, event.asked_at_ms)
 
 
-def _stop_missed(turn: Turn, event: StopMissed) -> None:
-    algo = turn.state.algos.get(event.client_order_id)
-    if algo is not None:
-        look_for_missing(turn, algo, event.asked_at_ms, "watch")
-
-
 def _look_up_failed(turn: Turn, event: LookUpFailed) -> None:
     wait_ms = int(1000 * (event.failure.retry_after_s or 0))  # known: a 429, a spent budget
     again = turn.now_ms + min(max(ASK_AGAIN_MS, wait_ms), ASK_SELDOM_MS)
@@ -289,7 +283,7 @@ _HANDLERS: dict[type, Callable[[Turn, Any], None]] = {
     OrderUpdated: updates.order_updated,
     AlgoUpdated: updates.algo_updated,
     OrderNotFound: _order_not_found,
-    StopMissed: _stop_missed,
+    StopMissed: stop_missed,
     LookUpFailed: _look_up_failed,
     PositionUpdated: updates.position_updated,
     SymbolSnapshot: reconcile,

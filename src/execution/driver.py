@@ -290,7 +290,7 @@ class Driver:
         given_up = entry or isinstance(command, LookUpOrder | LookUpSymbol)
         if self._ended or (given_up and self._abandoned):
             return []
-        held = self._hold_back(command)
+        held = self._not_begun_again(command) or self._hold_back(command)
         if held is not None:
             return [self._failed(command, held)]
         try:
@@ -307,6 +307,14 @@ class Driver:
             self.problem(defect)
             failure = Failure(kind=OutcomeKind.UNKNOWN, text=f"{BUG}: {type(defect).__name__}")
             return [self._failed(command, failure)]
+
+    def _not_begun_again(self, command: Asking) -> Failure | None:
+        """While the manager is being closed no entry is sent again: what it opened would have to be guarded first."""
+        if self._refusal is None or not isinstance(command, SubmitOrder):
+            return None
+        if command.intent.role is not Role.ENTRY or command.attempt == 1:
+            return None
+        return Failure(kind=OutcomeKind.REFUSED, text=f"it is not sent again: {self._refusal}")
 
     def _hear_early(self, snapshot: SymbolSnapshot) -> None:
         self.handle(snapshot, inline=False)  # this thread has more to ask

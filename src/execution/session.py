@@ -76,12 +76,13 @@ class Session:
     def close(self) -> None:
         """Stop the stream and the workers, write the last lines, release the locks.
 
-        A position that is just being guarded or closed gets the time that takes, within the naked limit: leaving amid
-        an entry would leave it bare until the next start. So no new one is begun meanwhile.
+        A position that is just being guarded or closed gets the time that takes: leaving amid an entry would leave it
+        bare until the next start. So no new one is begun meanwhile, and none is sent again. One that is on its way may
+        fill when a part of the naked limit is over, so it is waited for twice that limit.
         """
         self.driver.refuse_signals(closed())
         try:
-            self.driver.wait_until(is_guarded, self.settings.policy.naked_limit_ms / 1000)
+            self.driver.wait_until(is_guarded, 2 * self.settings.policy.naked_limit_ms / 1000)
         finally:
             self._closing.close()
 

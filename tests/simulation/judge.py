@@ -92,6 +92,7 @@ class Judge:
         self.executed: Counter[tuple[str, Decimal]] = Counter()
         self.able_ms = 0  # since when the manager runs and can reach the exchange; far off while not
         self.silent_ms = 0  # until when it may not ask
+        self.is_dated_wrongly = False  # the newest signed request was refused for its timestamp
         self.expects_limits = False
         self.worst_naked_ms = 0
         self.worst_known_ms = 0
@@ -131,6 +132,9 @@ class Judge:
             self._order_request(sent)
         elif sent.method == "DELETE" and sent.path != "/fapi/v1/listenKey":
             raise Broken(f"P4: {sent.method} {sent.path} may cancel orders of others")
+        elif self.is_dated_wrongly and sent.path == "/fapi/v1/time":
+            for leg in self.legs.values():  # no question can be answered before that one is
+                leg.asked_ms = self.now_ms
         elif "symbol=" in sent.query:
             self.leg(_value(sent.query, "symbol")).asked_ms = self.now_ms
 
@@ -170,6 +174,8 @@ class Judge:
         if answer.status in (418, 429) and b"-1015" not in answer.body:  # a polite manager asks nothing until then
             wait_ms = 1000 * int(answer.headers.get("retry-after", "60"))
             self.silent_ms = max(self.silent_ms, self.now_ms + wait_ms)
+        if "signature=" in sent.query:
+            self.is_dated_wrongly = b"-1021" in answer.body
         if answer.status in (418, 429) and not self.expects_limits:
             raise Broken(f"P6: {sent.method} {sent.path} was answered {answer.status}: {answer.body[:200]!r}")
 

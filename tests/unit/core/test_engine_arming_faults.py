@@ -271,3 +271,19 @@ def test_comes_right_after_a_crash_between_any_two_sends(arrived: tuple[str, ...
     assert resting == story.submitted[3:]
     assert [report.status for report in story.reports] == ["protected" if has_entry else "rejected"]
     assert bool(story.state.brackets) is has_entry
+
+
+@pytest.mark.parametrize("after_ms", [100, 1000])
+def test_keeps_the_armed_stop_while_the_standing_one_is_in_doubt(after_ms: int) -> None:
+    """A list lacks the stop that took over: what may be all that guards is not cancelled before that is known."""
+    story = sent(take_profit=None)
+    story.refuse(S0, -5028)
+    filled(story)
+    rest(story, S1)
+    story.now += after_ms
+    story.stop_missed(S1)
+    shown = story.algo_told(S0, AlgoStatus.NEW, source="lookup")
+    assert cancels(shown) == []
+    story.algo_told(S1, AlgoStatus.NEW, source="lookup")
+    story.run_until(story.now + 100)
+    assert [command.client_order_id for command in story.all(CancelOrder)] == [S0]

@@ -176,11 +176,14 @@ def test_doubts_a_stop_that_the_watch_misses() -> None:
 
 
 def test_does_not_doubt_a_stop_that_the_watch_misses_when_it_is_new() -> None:
-    """Reads lag: a list asked for within 200 ms of the stop's acceptance says nothing, and one before it even less."""
+    """Reads lag: a list asked for within 200 ms of the stop's acceptance is no reason to replace it, but one to ask."""
     story = Story().protected()
-    story.stop_missed(S0, asked_at_ms=(story.algo(S0).acked_ms or 0) + 199)
     story.stop_missed("bktr-unknown-S0")
     assert story.order_lookups == []
+    story.stop_missed(S0, asked_at_ms=(story.algo(S0).acked_ms or 0) + 199)
+    assert story.order_lookups == [S0]
+    story.run_until(story.now + 2 * DOUBTED_STOP_MS)
+    assert S1 not in story.submitted
 
 
 def test_does_not_replace_by_time_what_may_stand_twice() -> None:

@@ -12,8 +12,16 @@ import pytest
 from bracketeer.core.audit_logger import AuditLogger, iter_lines
 from bracketeer.core.commands import Alert
 from bracketeer.core.errors import BracketeerError, JournalError
-from bracketeer.core.events import EngineStarted, OrderUpdated, PositionUpdated, SignalContext, SignalReceived
+from bracketeer.core.events import (
+    EngineStarted,
+    OrderUpdated,
+    PositionUpdated,
+    SignalContext,
+    SignalReceived,
+    SubmitFailed,
+)
 from bracketeer.core.instrument import Instrument
+from bracketeer.core.intent import OrderIntent
 from bracketeer.core.outcome import Failure, OutcomeKind
 from bracketeer.core.settings import Policy
 from bracketeer.core.signal import Signal, SignalType
@@ -95,9 +103,9 @@ def signal_event(signal_id: str = "s", take_profit: str | None = None) -> Signal
     return SignalReceived(at_ms=NOW, signal=signal, context=context)
 
 
-def driver_on(journal: AuditLogger, runtime: Later, notices: list[Notice], **more: Any) -> Driver:
-    """A driver whose gateway always fails."""
-    driver = Driver(State(), journal, Broken(), runtime, on_notice=notices.append, **more)
+def driver_on(journal: AuditLogger, runtime: Later, notices: list[Notice], gateway: Any = None, **more: Any) -> Driver:
+    """A driver whose gateway always fails, if no other one is given."""
+    driver = Driver(State(), journal, gateway or Broken(), runtime, on_notice=notices.append, **more)
     driver.handle(EngineStarted(at_ms=NOW, policy=Policy(arm=ArmingMode.AFTER_FILL), version="t", venue="v"))
     return driver
 
@@ -255,6 +263,47 @@ def test_waiting_callers_are_freed_when_the_manager_closes(journal: AuditLogger)
     driver.abandon_tickets(BracketeerError("the manager was closed", code="closed"))
     with pytest.raises(BracketeerError, match="closed"):
         ticket.result()
+
+
+class Overloaded(Broken):
+    """A gateway whose exchange takes no entries just now."""
+
+    def __init__(self) -> None:
+        self.submitted = 0
+        self.now_ms = NOW
+
+    def exchange_now_ms(self) -> int:
+        return self.now_ms
+
+    def submit(self, intent: OrderIntent, _on_sent: Callable[[], None]) -> SubmitFailed:
+        self.submitted += 1
+        failure = Failure(kind=OutcomeKind.REFUSED, code=-1008, text="throttled", resend_ms=100)
+        return SubmitFailed(
+            at_ms=self.now_ms, client_order_id=intent.client_order_id, failure=failure, sent_at_ms=self.now_ms
+        )
+
+
+@pytest.mark.parametrize(("is_closing", "sends"), [(True, 1), (False, 4)])
+def test_sends_no_entry_again_while_the_manager_is_being_closed(
+    journal: AuditLogger, *, is_closing: bool, sends: int
+) -> None:
+    """What it opened would have to be guarded by somebody who is about to go."""
+    gateway = Overloaded()
+    later = Later()
+    driver = driver_on(journal, later, [], gateway=gateway)
+    ticket = Ticket()
+    driver.handle(signal_event(), ticket=ticket)
+    assert gateway.submitted == 1
+    if is_closing:
+        driver.refuse_signals(BracketeerError("the manager was closed", code="closed"))
+    for _ in range(5):
+        gateway.now_ms += 800
+        driver.alarm()
+    assert gateway.submitted == sends
+    report = ticket.result()
+    assert report.reason is not None
+    assert report.status.value == "rejected"
+    assert ("not sent again" in report.reason.text) is is_closing
 
 
 def test_late_caller_of_a_closed_manager_is_told_at_once(journal: AuditLogger) -> None:
