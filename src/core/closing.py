@@ -5,11 +5,10 @@ from __future__ import annotations
 from decimal import Decimal
 
 from .bracket import Bracket, CloseReason
-from .doubt import was_resting
+from .doubt import is_unproven
 from .legs import legs_of
 from .order import ALGO_TRIGGERED, ORDER_WORKING, Order
 from .position import executed_in, executed_out, open_quantity, orders_of
-from .resolving import MISSES_NEEDED
 from .state import position_key
 from .turn import Turn
 from .values import OrderStatus, Role
@@ -71,7 +70,7 @@ def _is_gone(turn: Turn, bracket: Bracket, exits: list[Order]) -> bool:
     if len(denials) < DENIALS_NEEDED or not all(order.closed for order in orders_of(turn.state, bracket)):
         return False
     legs = legs_of(turn.state, bracket)
-    if any(leg.status in ALGO_TRIGGERED or (was_resting(leg) and leg.tries.misses < MISSES_NEEDED) for leg in legs):
+    if any(leg.status in ALGO_TRIGGERED or is_unproven(leg) for leg in legs):
         return False
     view = turn.state.positions.get(position_key(bracket.symbol, bracket.position_side))
     newest = max(order.tries.sent_at_ms for order in denials)
@@ -108,6 +107,6 @@ def close_refused(turn: Turn, bracket: Bracket, client_id: str, *, never_left: b
             client_id,
         )
     for leg in legs_of(turn.state, bracket):  # one that triggered meanwhile explains the refusal
-        if not leg.closed or was_resting(leg):
+        if not leg.closed or is_unproven(leg):
             turn.look_up(leg, "close_refused")
     return turn.look_at_symbol(bracket, "close_refused", trades=True)

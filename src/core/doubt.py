@@ -23,24 +23,44 @@ OTHERS_STOP = -4130
 
 
 def resolve_missing(turn: Turn, bracket: Bracket) -> Bracket:
-    """Look into every leg of the bracket that should rest and that an answer did not show."""
+    """Look into every leg of the bracket that should rest and that an answer did not show, and into one that was given
+    up without proof: it may have fired."""
     for algo in legs_of(turn.state, bracket):
-        if algo.status is not AlgoStatus.NEW:
-            continue
-        gone_ms = _taken_for_gone_ms(turn, bracket, algo)
-        if gone_ms is not None and turn.now_ms >= gone_ms:
-            _give_up(turn, algo)
-            continue
-        if gone_ms is not None:
-            bracket = turn.wake(bracket, gone_ms)
+        if algo.status is AlgoStatus.NEW:
+            bracket = _weigh(turn, bracket, algo)
+        algo = turn.state.algos[algo.intent.client_order_id]
         due_ms = algo.tries.next_at_ms
-        if due_ms is None or algo.tries.asking:
+        if due_ms is None or algo.tries.asking or not (algo.status is AlgoStatus.NEW or is_unproven(algo)):
             continue
         if turn.now_ms < due_ms:
             bracket = turn.wake(bracket, due_ms)
         else:
             turn.look_up(algo, "missing")
     return bracket
+
+
+def _weigh(turn: Turn, bracket: Bracket, algo: AlgoOrder) -> Bracket:
+    """Give up a leg that should rest where one that took its place has ended, or the time of its doubt is over."""
+    if _is_replaced(turn, bracket, algo):
+        _give_up(turn, turn.update_algo(algo, misses=MISSES_NEEDED))
+        return bracket
+    gone_ms = _taken_for_gone_ms(turn, bracket, algo)
+    if gone_ms is None:
+        return bracket
+    if turn.now_ms < gone_ms:
+        return turn.wake(bracket, gone_ms)
+    turn.look_up(_give_up(turn, algo), "given_up")
+    return bracket
+
+
+def _is_replaced(turn: Turn, bracket: Bracket, algo: AlgoOrder) -> bool:
+    """Whether a younger closePosition order of its role was accepted, which proves that this one had gone, and ended
+    since: then this one must not be taken for what guards now. Of a flat position it is cleared instead."""
+    if open_quantity(turn.state, bracket) == 0:
+        return False
+    legs = legs_of(turn.state, bracket, algo.intent.role)
+    younger = legs[legs.index(algo) + 1 :] if algo.intent.close_position else []
+    return any(leg.closed and leg.acked_ms is not None and leg.intent.close_position for leg in younger)
 
 
 def _taken_for_gone_ms(turn: Turn, bracket: Bracket, algo: AlgoOrder) -> int | None:
@@ -51,18 +71,16 @@ def _taken_for_gone_ms(turn: Turn, bracket: Bracket, algo: AlgoOrder) -> int | N
     replaceable = algo.intent.role is Role.STOP_LOSS and algo.intent.close_position and bracket.closing is None
     if doubted_ms is None or not replaceable or _is_flat(turn, bracket):
         return None
-    stops = legs_of(turn.state, bracket, Role.STOP_LOSS)
-    replaced = sum(stop.tries.count for stop in stops[stops.index(algo) + 1 :])
-    return max(doubted_ms, turn.state.started_ms) + (DOUBTED_STOP_MS << min(replaced, 6))
+    return max(doubted_ms, turn.state.started_ms) + (DOUBTED_STOP_MS << min(algo.tries.restored, 6))
 
 
 def _is_flat(turn: Turn, bracket: Bracket) -> bool:
     """Whether nothing is open, by our books or by what the exchange shows: then a stop is missing for a good reason."""
+    view = turn.state.positions.get(position_key(bracket.symbol, bracket.position_side))
+    is_shown = view is not None and view.amount * bracket.entry_side.sign > 0
     if open_quantity(turn.state, bracket) == 0:
         return True
-    view = turn.state.positions.get(position_key(bracket.symbol, bracket.position_side))
-    differs = agreement(turn.state, bracket) is Agreement.DIFFERS
-    return differs and view is not None and view.amount * bracket.entry_side.sign <= 0
+    return not is_shown and agreement(turn.state, bracket) is Agreement.DIFFERS
 
 
 def algo_not_found(
@@ -124,8 +142,8 @@ def still_there(turn: Turn, bracket: Bracket, algo: AlgoOrder) -> bool:
         return False
     for other in _same_kind(turn, bracket, algo):
         is_denied = other.closed and other.given_up and other.tries.doubted_ms is not None
-        if is_denied and (algo.tries.count == 1 or other.tries.misses < MISSES_NEEDED):
-            other = _restore(turn, other)
+        if is_denied and (other.tries.restored == 0 or other.tries.misses < MISSES_NEEDED):
+            other = turn.update_algo(_restore(turn, other), restored=other.tries.restored + 1)
         if other.status is not AlgoStatus.NEW:
             continue
         turn.look_up(other, "in_the_way")
@@ -139,9 +157,8 @@ def still_there(turn: Turn, bracket: Bracket, algo: AlgoOrder) -> bool:
 def put_off(turn: Turn, bracket: Bracket, algo: AlgoOrder) -> None:
     """A stop found no connection. Where the one before it was taken for gone without proof, the position is not closed
     for that: it is not known to be bare, and a close would find no connection either."""
-    before = (leg for leg in _same_kind(turn, bracket, algo) if leg.closed and leg.given_up)
-    unproven = any(leg.tries.doubted_ms is not None and leg.tries.misses < MISSES_NEEDED for leg in before)
-    if unproven and bracket.naked_since_ms is not None:
+    before = next(iter(_same_kind(turn, bracket, algo)), None)
+    if before is not None and is_unproven(before) and bracket.naked_since_ms is not None:
         turn.update(bracket, naked_known_ms=turn.now_ms)
 
 
@@ -154,6 +171,11 @@ def _same_kind(turn: Turn, bracket: Bracket, algo: AlgoOrder) -> list[AlgoOrder]
 def was_resting(algo: AlgoOrder) -> bool:
     """Whether it rested once and was given up: what became of it is our conclusion only; it may have traded."""
     return algo.given_up and algo.tries.given_up_ms > 0
+
+
+def is_unproven(algo: AlgoOrder) -> bool:
+    """Whether it was given up so by the time alone, or by one denial."""
+    return was_resting(algo) and algo.tries.misses < MISSES_NEEDED
 
 
 def _is_settled(algo: AlgoOrder, asked_at_ms: int) -> bool:
@@ -175,11 +197,11 @@ def _restore(turn: Turn, algo: AlgoOrder) -> AlgoOrder:
     return turn.update_algo(rests, next_at_ms=None, misses=0, doubted_ms=None)
 
 
-def _give_up(turn: Turn, algo: AlgoOrder) -> None:
+def _give_up(turn: Turn, algo: AlgoOrder) -> AlgoOrder:
     """Conclude that it does not rest. Should the exchange show it after all, it is believed, and cleared in the end:
     the bracket is not over before a list was asked for that would show it."""
     gone_ms = turn.now_ms if algo.status is AlgoStatus.NEW else 0
-    turn.update_algo(algo, status=AlgoStatus.EXPIRED, next_at_ms=None, given_up_ms=gone_ms)
+    return turn.update_algo(algo, status=AlgoStatus.EXPIRED, next_at_ms=None, given_up_ms=gone_ms)
 
 
 def _give_way(turn: Turn, bracket: Bracket, algo: AlgoOrder) -> None:

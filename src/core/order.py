@@ -94,6 +94,7 @@ class Tries(msgspec.Struct, frozen=True, kw_only=True):
     next_at_ms: int | None = None  # when to send again or to ask (again)
     asking: bool = False
     doubted_ms: int | None = None  # since when a list lacks it that should show it
+    restored: int = 0  # how often -4130 said that it rests, since an answer showed it last
     given_up_ms: int = 0  # when it was taken for gone, though it had rested
     misses: int = 0  # answers that the order does not exist
     absences: int = 0  # those given when no request of it could arrive any more: they count as proof

@@ -11,7 +11,7 @@ from decimal import Decimal
 from .bracket import Bracket
 from .client_ids import is_ours
 from .commands import CancelOrder
-from .doubt import look_for_missing, was_resting
+from .doubt import is_unproven, look_for_missing, was_resting
 from .events import Fill, OpenOrder, SymbolSnapshot, TradeRow
 from .legs import covers, legs_of, shown_leg
 from .order import AlgoOrder, Order, OrderChange, apply_algo, apply_order
@@ -71,8 +71,8 @@ def keep_position(turn: Turn, symbol: str, side: PositionSide, amount: Decimal, 
 def _compare_algo(turn: Turn, algo: AlgoOrder, row: OpenOrder | None, snapshot: SymbolSnapshot) -> None:
     if row is not None and row.algo:
         doubtful = (AlgoStatus.UNRESOLVED, AlgoStatus.PENDING_NEW, AlgoStatus.REJECTED)
-        if was_resting(algo) and snapshot.requested_at_ms <= algo.tries.given_up_ms:
-            return  # the answer is from before that
+        if _is_from_before(algo, snapshot):
+            return
         if algo.status in doubtful or algo.given_up:
             found, _ = apply_algo(
                 algo,
@@ -90,19 +90,26 @@ def _compare_algo(turn: Turn, algo: AlgoOrder, row: OpenOrder | None, snapshot: 
                 error_text="",
                 misses=0,
                 doubted_ms=None,
+                restored=0,
                 next_at_ms=None,
             )
         elif algo.status is AlgoStatus.NEW and (algo.tries.misses or algo.tries.doubted_ms is not None):
-            turn.update_algo(algo, misses=0, doubted_ms=None, next_at_ms=None)
+            turn.update_algo(algo, misses=0, doubted_ms=None, restored=0, next_at_ms=None)
         return
     look_for_missing(turn, algo, snapshot.requested_at_ms, "missing_from_snapshot")
+
+
+def _is_from_before(algo: AlgoOrder, snapshot: SymbolSnapshot) -> bool:
+    """Whether a snapshot was asked for before a leg was given up: what it shows of it is no news."""
+    return was_resting(algo) and snapshot.requested_at_ms <= algo.tries.given_up_ms
 
 
 def _sweep(turn: Turn, bracket: Bracket, rows: dict[str, OpenOrder], snapshot: SymbolSnapshot) -> None:
     """Cancel what rests under the id of a leg that has ended: one that was sent twice may arrive twice, the second time
     after the first one's end (ids are unique among open orders only, §5.4)."""
     bracket = turn.state.brackets[bracket.signal_id]
-    late = [algo for algo in legs_of(turn.state, bracket) if algo.closed and algo.intent.client_order_id in rows]
+    ended = [algo for algo in legs_of(turn.state, bracket) if algo.closed and not _is_from_before(algo, snapshot)]
+    late = [algo for algo in ended if algo.intent.client_order_id in rows]
     for algo in late:
         turn.cancel_row(algo.intent)
     if not late:
@@ -193,7 +200,7 @@ def _own_orders(turn: Turn, bracket: Bracket, resting: frozenset[str]) -> tuple[
             elif algo is not None:
                 became = algo.actual_order_id
                 ours[client_id] = Order(intent=algo.intent, status=OrderStatus.UNRESOLVED, exchange_order_id=became)
-                never_traded = algo.closed and algo.status is not AlgoStatus.FINISHED and not was_resting(algo)
+                never_traded = algo.closed and algo.status is not AlgoStatus.FINISHED and not is_unproven(algo)
                 doubtful = doubtful or not (client_id in resting or never_traded or became)
     return ours, doubtful
 

@@ -87,7 +87,8 @@ class Turn:
         if intent.is_algo:
             algo = self.state.algos.get(client_id) or AlgoOrder(intent=intent)
             count = algo.tries.count + 1
-            self.update_algo(algo, status=AlgoStatus.PENDING_NEW, count=count, next_at_ms=None)
+            fresh: dict[str, Any] = {"next_at_ms": None, "error_code": None, "error_text": ""}
+            self.update_algo(algo, status=AlgoStatus.PENDING_NEW, count=count, **fresh)
         else:
             order = self.state.orders.get(client_id) or Order(intent=intent)
             count = order.tries.count + 1

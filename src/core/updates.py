@@ -161,6 +161,11 @@ def entry_withheld(turn: Turn, event: EntryWithheld) -> None:
 def cancel_done(turn: Turn, event: CancelDone) -> None:
     """Cancelled, or not open any more: then the truth about its end is asked for (§9.5)."""
     algo = turn.state.algos.get(event.client_order_id)
+    if algo is not None and algo.given_up and not event.gone:  # it did rest, and that was its end
+        ended, _ = apply_algo(
+            algo, AlgoStatus.CANCELED, algo_id=0, actual_order_id=None, exchange_time_ms=algo.updated_ms
+        )
+        turn.update_algo(ended)
     if algo is None or algo.closed:
         return
     if algo.status in ALGO_TRIGGERED:  # it was faster than the cancel, whatever the answer: its end will be told
@@ -228,7 +233,7 @@ def algo_updated(turn: Turn, event: AlgoUpdated) -> None:
         return
     asked_for = algo.status is AlgoStatus.PENDING_CANCEL
     if event.source == "lookup":
-        algo = turn.update_algo(algo, asking=False, next_at_ms=None, misses=0, doubted_ms=None)
+        algo = turn.update_algo(algo, asking=False, next_at_ms=None, misses=0, doubted_ms=None, restored=0)
     was_closed = algo.closed
     changed, verdict = apply_algo(
         algo,

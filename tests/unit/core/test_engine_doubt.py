@@ -74,7 +74,6 @@ def test_sends_the_successor_again_when_the_stop_is_missed_again() -> None:
     story.run_until(story.now + DOUBTED_STOP_MS)
     story.refuse(S1, -4130)
     story.now += 100
-    story.algo_told(S0, AlgoStatus.NEW, source="lookup")
     story.snapshot("1", [P0])
     story.run_until(story.now + 2 * DOUBTED_STOP_MS - 1)
     assert story.submitted.count(S1) == 1, "that it rests was proven once: longer each time"
@@ -318,3 +317,90 @@ def test_waits_for_the_position_when_a_restored_stop_expires() -> None:
     assert story.submitted.count(S1) == 1
     story.run_until(story.now + 200)
     assert story.submitted.count(S1) == 2
+
+
+def test_does_not_cancel_a_stop_that_a_list_from_before_it_was_given_up_shows() -> None:
+    """It rests, and guards, for all that is known: -4130 will say so."""
+    story = _doubted()
+    story.run_until(story.now + DOUBTED_STOP_MS)
+    story.now += 50
+    story.snapshot("1", [S0, P0], requested_at_ms=story.now - 100)
+    assert story.all(CancelOrder) == []
+
+
+def test_believes_that_a_stop_was_cancelled_that_was_given_up() -> None:
+    """Its cancel was accepted: it did rest, and does not any more, whatever -4130 said of the moment before."""
+    story = _doubted()
+    story.run_until(story.now + DOUBTED_STOP_MS)
+    story.cancelled(S0)
+    story.refuse(S1, -4130)
+    assert story.algo(S0).status is AlgoStatus.CANCELED
+    assert story.algo(S1).status is AlgoStatus.UNRESOLVED
+    assert story.bracket.naked_since_ms is not None
+
+
+def test_forgets_earlier_proofs_when_an_answer_shows_the_stop() -> None:
+    """What happened in an outage does not make a doubt of an hour later last longer; nor do sends without an answer."""
+    story = _doubted()
+    story.run_until(story.now + DOUBTED_STOP_MS)
+    for _ in range(8):
+        story.send_fails(S1)
+        story.run_until(story.now + 400)
+    story.refuse(S1, -4130)
+    story.algo_told(S0, AlgoStatus.NEW, source="lookup")
+    story.now += 3_600_000
+    sent = story.submitted.count(S1)
+    story.stop_missed(S0)
+    story.run_until(story.now + DOUBTED_STOP_MS)
+    assert story.submitted.count(S1) == sent + 1
+
+
+def test_does_not_take_an_old_refusal_for_the_answer_to_a_new_send() -> None:
+    """A successor that was refused with -4130 once is sent again later; a crash then leaves its fate open, no more."""
+    story = _doubted()
+    story.run_until(story.now + DOUBTED_STOP_MS)
+    story.refuse(S1, -4130)
+    story.algo_told(S0, AlgoStatus.NEW, source="lookup")
+    story.now += 60_000
+    story.algo_told(S0, AlgoStatus.CANCELED)
+    assert story.submitted.count(S1) == 2
+    story.restart()
+    story.run_until(story.now + 1000)
+    assert story.submitted.count(S1) == 3, "of unknown fate: sent again, for a second copy is refused"
+
+
+def test_believes_the_first_proof_however_often_the_successor_was_sent() -> None:
+    """Sends that found no connection say nothing about what rests."""
+    story = _denied_twice()
+    story.send_fails(S1)
+    story.run_until(story.now + 100)
+    assert story.submitted.count(S1) == 2
+    story.refuse(S1, -4130)
+    assert story.algo(S0).status is AlgoStatus.NEW
+
+
+def test_asks_on_about_a_stop_that_was_given_up_without_proof() -> None:
+    """It may have fired: what it traded would be taken for somebody else's."""
+    story = _doubted()
+    story.run_until(story.now + DOUBTED_STOP_MS)
+    story.ack_algo(S1)
+    story.look_up_failed(S0, algo=True)
+    story.run_until(story.now + 1000)
+    assert story.order_lookups.count(S0) == 2
+    story.not_found(S0)
+    story.run_until(story.now + 1000)
+    assert story.order_lookups.count(S0) == 3
+    story.not_found(S0)
+    story.run_until(story.now + 1000)
+    assert story.order_lookups.count(S0) == 3, "denied twice: it is gone"
+
+
+def test_gives_up_an_older_stop_that_a_late_answer_showed_when_its_successor_ends() -> None:
+    """What was accepted after it proves that it had gone: it does not count as protection when that one goes, too."""
+    story = _doubted()
+    story.run_until(story.now + DOUBTED_STOP_MS)
+    story.ack_algo(S1)
+    story.algo_told(S0, AlgoStatus.NEW, source="lookup")
+    story.algo_told(S1, AlgoStatus.CANCELED)
+    assert story.algo(S0).status is AlgoStatus.EXPIRED
+    assert story.bracket.naked_since_ms is not None
