@@ -42,6 +42,8 @@ def close(turn: Turn, bracket: Bracket, *, presumed: Decimal | None = None) -> B
             return turn.wake(bracket, patient_until)
     refused = (order for order in exits if order.status is OrderStatus.REJECTED)
     ready = max((order.tries.next_at_ms or 0 for order in refused), default=0)
+    if _is_newly_bare(bracket, exits):
+        ready = min(ready, (bracket.naked_known_ms or 0) + PAUSE_MS)
     if turn.now_ms < ready:
         return turn.wake(bracket, ready)
     if _is_gone(turn, bracket, exits):
@@ -51,6 +53,12 @@ def close(turn: Turn, bracket: Bracket, *, presumed: Decimal | None = None) -> B
         quantity = min(quantity, bracket.market_max_quantity)
     role = Role.EXIT if bracket.closing is CloseReason.SIGNAL else Role.FLATTEN
     return turn.submit(bracket, bracket.next_intent(role, quantity=quantity))
+
+
+def _is_newly_bare(bracket: Bracket, exits: list[Order]) -> bool:
+    """Whether the stop went after the newest close was sent: until then a refusal could wait, it was guarded."""
+    newest_ms = max((order.tries.sent_at_ms for order in exits), default=0)
+    return bracket.naked_known_ms is not None and bracket.naked_known_ms > newest_ms
 
 
 def is_held_up(turn: Turn, bracket: Bracket) -> bool:

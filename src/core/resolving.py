@@ -32,7 +32,9 @@ LEG_PAUSE_MS = 50
 STOP_PAUSE_MAX_MS = 400
 TAKE_PAUSE_MAX_MS = 30_000
 ABSENCES_NEEDED = 2
-ABSENCES_WITHOUT_TRADES = 8
+ABSENCES_WITHOUT_TRADES = 16
+"""Three quarters of a minute of answers that it does not exist, with its trades asked for after each."""
+AGREEMENTS_NEEDED = 2
 MISSES_NEEDED = 2
 DISAGREEMENTS_WEIGHED = 2
 DISAGREEMENTS_TOLD = 4
@@ -136,10 +138,13 @@ def order_not_found(turn: Turn, bracket: Bracket, order: Order, asked_at_ms: int
     pause = pace(max(0, tries.absences - ABSENCES_NEEDED))
     order = turn.update_order(order, absences=tries.absences + 1, next_at_ms=turn.now_ms + pause)
     # An entry is given up when it is known of every trade whose it was. Where the trades cannot be had for long, the
-    # position has to do; but others, or the exchange itself, may have closed it. An exit could only have reduced:
-    # should it have executed after all, its fills are found as trades.
+    # position has to do; but others, or the exchange itself, may have closed it. So it has to agree a second time, the
+    # trades having been asked for in between. An exit could only have reduced: should it have executed after all, its
+    # fills are found as trades.
     agreed = agreement(turn.state, bracket, since_ms=tries.dead_after_ms) is Agreement.AGREES
-    agreed = agreed and not _may_have_closed(turn, bracket) and order.tries.absences >= ABSENCES_WITHOUT_TRADES
+    order = turn.update_order(order, agreements=tries.agreements + 1 if agreed else 0)
+    enough = order.tries.absences >= ABSENCES_WITHOUT_TRADES and order.tries.agreements >= AGREEMENTS_NEEDED
+    agreed = enough and not _may_have_closed(turn, bracket)
     traced = bracket.trades_known_ms > tries.dead_after_ms + SETTLE_MS and order.executed == 0
     if order.tries.absences >= ABSENCES_NEEDED and (agreed or traced or order.intent.role is not Role.ENTRY):
         also = ", the position agrees" if agreed else ", none of the trades is its" if traced else ""

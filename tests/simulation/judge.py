@@ -92,6 +92,7 @@ class Judge:
         self.executed: Counter[tuple[str, Decimal]] = Counter()
         self.able_ms = 0  # since when the manager runs and can reach the exchange; far off while not
         self.silent_ms = 0  # until when it may not ask
+        self.is_leaving = False  # the manager is being closed in an orderly way
         self.is_dated_wrongly = False  # the newest signed request was refused for its timestamp
         self.expects_limits = False
         self.worst_naked_ms = 0
@@ -308,6 +309,8 @@ class Judge:
         is_seen = leg.seen_ms is not None and not leg.lacks_stop
         if leg.known_ms is None and is_seen and now - max(able, leg.seen_ms or 0) > bound:
             is_kept = False  # it is the entry's in all likelihood, though that cannot be proven
+        elif leg.known_ms is None and self.is_leaving:
+            is_kept = True  # what it cannot know of is the next one's
         elif leg.known_ms is None:
             is_kept = now - max(leg.asked_ms, able, self.silent_ms) <= QUESTION_MS + self.round_trip_ms
         else:

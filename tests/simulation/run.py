@@ -226,6 +226,7 @@ class Run:
         )
         self.note(f"## life {self._lives} starts")
         self.judge.able_ms = max(self.judge.now_ms, self._outage_until_ms)
+        self.judge.is_leaving = False
         for leg in self.judge.legs.values():
             leg.known_ms, leg.seen_ms, leg.reads = None, None, 0  # a new process has to learn it anew
         self.life.start()
@@ -402,6 +403,7 @@ class Run:
             return
         self.figures["restarts"] += 1
         state = life.state
+        self.judge.is_leaving = True
         life.close()
         self.run_until(lambda: life.is_closed or life.process.is_dead, 12_000_000, "the manager closes")
         if not life.process.is_dead:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bracketeer.core.commands import CancelOrder
+from bracketeer.core.events import TradeRow
 from bracketeer.core.values import AlgoStatus, OrderStatus
 from tests.support.stories import E0, P0, P1, S0, S1, submits
 from tests.unit.core.arming_kit import armed, cancels, filled, rest, sent
@@ -149,16 +150,25 @@ def test_leaves_everything_in_place_while_the_fate_of_the_entry_is_unknown() -> 
 
 
 def test_takes_everything_back_when_the_entry_never_arrived() -> None:
-    """Absence proven twice, the position agreeing: then the legs go."""
+    """Absence proven twice, none of the trades being its: then the legs go."""
+    _is_taken_back(trades=(), within_ms=3_000)
+
+
+def test_takes_everything_back_when_the_entry_never_arrived_and_its_trades_cannot_be_had() -> None:
+    """The position has to do then, which takes more answers: a person may have closed what did execute."""
+    _is_taken_back(trades=None, within_ms=60_000)
+
+
+def _is_taken_back(trades: tuple[TradeRow, ...] | None, within_ms: int) -> None:
     story = armed()
     story.unknown(E0)
     dead_ms = story.order(E0).tries.dead_after_ms
     while not story.all(CancelOrder):
         story.not_found(E0)
         if story.bracket.asking:
-            story.snapshot("0", resting=[S0, P0])
-        story.run_until(min(story.now + 250, dead_ms + 3000))
-        assert story.now < dead_ms + 3000
+            story.snapshot("0", [S0, P0], trades)
+        story.run_until(min(story.now + 250, dead_ms + within_ms))
+        assert story.now < dead_ms + within_ms
     assert story.now > dead_ms
     for leg in (S0, P0):
         story.cancelled(leg)

@@ -190,6 +190,23 @@ def test_places_a_stop_anew_when_it_goes_while_the_close_is_refused() -> None:
     assert submits(crossed.run_until(crossed.now + 300)) == [F1]
 
 
+def test_closes_soon_when_the_stop_goes_while_refused_closes_pause() -> None:
+    """While a stop guards, refusals may wait for seconds; once the position is bare the next close leaves at once, and
+    its refusal pauses as before."""
+    story = Story().protected()
+    story.close()
+    for _ in range(5):
+        story.refuse(story.submitted[-1], -2022)
+        story.run_until(story.now + 5_000)
+    story.refuse(story.submitted[-1], -2022)
+    story.now += 100
+    story.algo_told(S0, AlgoStatus.CANCELED)
+    closes = submits(story.run_until(story.now + 300))
+    assert len(closes) == 1
+    story.refuse(closes[0], -2022)
+    assert submits(story.run_until(story.now + 2_000)) == []
+
+
 def test_tries_again_within_a_second_when_a_close_found_no_connection() -> None:
     """Nobody refused it: refusals before an outage do not delay the close after it."""
     story = Story().protected()

@@ -12,6 +12,7 @@ from bracketeer.core.commands import Announce, AnyCommand, LookUpOrder, LookUpSy
 from bracketeer.core.engine import poll_pause_ms
 from bracketeer.core.events import TradeRow
 from bracketeer.core.journal import command_line
+from bracketeer.core.resolving import ABSENCES_WITHOUT_TRADES
 from bracketeer.core.settings import Policy
 from bracketeer.core.turn import Turn
 from bracketeer.core.values import AlgoStatus, ArmingMode, OrderStatus, Side
@@ -72,6 +73,26 @@ def test_takes_the_position_for_proof_when_the_trades_cannot_be_had() -> None:
     assert entry.timings is not None
     assert entry.timings.concluded_at_ms is not None
     assert entry.timings.concluded_at_ms > dead + 5_000
+
+
+def test_asks_for_the_trades_once_more_when_the_position_agrees_at_last() -> None:
+    """It could not be had for long, and is flat then: somebody may have closed what the entry opened meanwhile."""
+    story = lost()
+    while story.order(E0).tries.absences < ABSENCES_WITHOUT_TRADES:
+        story.run_until(story.now + 6_000)
+        if story.bracket.asking:
+            story.look_up_failed(symbol="BTCUSDT")
+        story.not_found(E0)
+    looked = len(story.symbol_lookups)
+    story.snapshot("0")  # without trades
+    story.run_until(story.now + 6_000)
+    story.not_found(E0)
+    assert story.order(E0).status is OrderStatus.UNRESOLVED
+    assert len(story.symbol_lookups) > looked, "the trades are asked for once more"
+    story.snapshot("0")
+    story.run_until(story.now + 6_000)
+    story.not_found(E0)
+    assert story.reports[-1].status == "rejected"
 
 
 def test_counts_no_absence_when_the_question_was_asked_too_early() -> None:
