@@ -76,10 +76,10 @@ def _taken_for_gone_ms(turn: Turn, bracket: Bracket, algo: AlgoOrder) -> int | N
 
 def _is_flat(turn: Turn, bracket: Bracket) -> bool:
     """Whether nothing is open, by our books or by what the exchange shows: then a stop is missing for a good reason."""
-    view = turn.state.positions.get(position_key(bracket.symbol, bracket.position_side))
-    is_shown = view is not None and view.amount * bracket.entry_side.sign > 0
     if open_quantity(turn.state, bracket) == 0:
         return True
+    view = turn.state.positions.get(position_key(bracket.symbol, bracket.position_side))
+    is_shown = view is not None and view.amount * bracket.entry_side.sign > 0
     return not is_shown and agreement(turn.state, bracket) is Agreement.DIFFERS
 
 
@@ -126,8 +126,7 @@ def stop_missed(turn: Turn, event: StopMissed) -> None:
     """The watch's list lacks a stop: it is asked about also when it is new, for the next look is a second away."""
     algo = turn.state.algos.get(event.client_order_id)
     if algo is not None and algo.status is AlgoStatus.NEW:
-        look_for_missing(turn, algo, event.asked_at_ms, "watch")
-        turn.look_up(turn.state.algos[event.client_order_id], "watch")
+        turn.look_up(_doubt(turn, algo) if _is_settled(algo, event.asked_at_ms) else algo, "watch")
 
 
 def is_sure(algo: AlgoOrder) -> bool:

@@ -8,8 +8,10 @@ has been traded, which is always believed. Fills are counted once, by trade id (
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 from enum import Enum
+from types import MappingProxyType
 
 import msgspec
 
@@ -102,6 +104,10 @@ class Tries(msgspec.Struct, frozen=True, kw_only=True):
     error_code: int | None = None
     error_text: str = ""
     refusals: int = 0
+
+
+SHOWN: Mapping[str, int | None] = MappingProxyType({"misses": 0, "doubted_ms": None, "restored": 0, "next_at_ms": None})
+"""What an answer that shows an order changes in its `Tries`: the doubts are over."""
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):

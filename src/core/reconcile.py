@@ -14,7 +14,7 @@ from .commands import CancelOrder
 from .doubt import is_unproven, look_for_missing, was_resting
 from .events import Fill, OpenOrder, SymbolSnapshot, TradeRow
 from .legs import covers, legs_of, shown_leg
-from .order import AlgoOrder, Order, OrderChange, apply_algo, apply_order
+from .order import SHOWN, AlgoOrder, Order, OrderChange, apply_algo, apply_order
 from .position import open_quantity, orders_of
 from .resolving import ASK_AGAIN_MS
 from .state import PositionView, position_key
@@ -88,13 +88,10 @@ def _compare_algo(turn: Turn, algo: AlgoOrder, row: OpenOrder | None, snapshot: 
                 asking=False,
                 error_code=None,
                 error_text="",
-                misses=0,
-                doubted_ms=None,
-                restored=0,
-                next_at_ms=None,
+                **SHOWN,
             )
         elif algo.status is AlgoStatus.NEW and (algo.tries.misses or algo.tries.doubted_ms is not None):
-            turn.update_algo(algo, misses=0, doubted_ms=None, restored=0, next_at_ms=None)
+            turn.update_algo(algo, **SHOWN)
         return
     look_for_missing(turn, algo, snapshot.requested_at_ms, "missing_from_snapshot")
 

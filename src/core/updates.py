@@ -23,7 +23,7 @@ from .events import (
 )
 from .guarding import start_closing
 from .legs import standing_leg
-from .order import ALGO_TRIGGERED, ORDER_WORKING, AlgoOrder, Order, OrderChange, Verdict, apply_algo, apply_order
+from .order import ALGO_TRIGGERED, ORDER_WORKING, SHOWN, AlgoOrder, Order, OrderChange, Verdict, apply_algo, apply_order
 from .outcome import OutcomeKind
 from .resolving import ASK_AGAIN_MS, RESEND_TRIES, refuse_late_entry, refuse_leg
 from .state import PositionView, position_key
@@ -233,7 +233,7 @@ def algo_updated(turn: Turn, event: AlgoUpdated) -> None:
         return
     asked_for = algo.status is AlgoStatus.PENDING_CANCEL
     if event.source == "lookup":
-        algo = turn.update_algo(algo, asking=False, next_at_ms=None, misses=0, doubted_ms=None, restored=0)
+        algo = turn.update_algo(algo, asking=False, **SHOWN)
     was_closed = algo.closed
     changed, verdict = apply_algo(
         algo,

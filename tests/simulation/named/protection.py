@@ -287,7 +287,7 @@ SCENARIOS = (
     Scenario(
         name="venue_ends_a_stop_and_no_question_is_answered",
         modes=(15, 18),
-        fault="the exchange cancels the stop unheard; the questions about it are lost, or met by a 429 of 50 s",
+        fault="the exchange cancels the stop unheard; the questions about it are lost, or met by a 429",
         invariant="the open list that lacks it is enough: a new one within a second of it, without an answer",
         stories={
             name: tell(

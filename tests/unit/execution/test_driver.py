@@ -289,8 +289,7 @@ def test_sends_no_entry_again_while_the_manager_is_being_closed(
 ) -> None:
     """What it opened would have to be guarded by somebody who is about to go."""
     gateway = Overloaded()
-    later = Later()
-    driver = driver_on(journal, later, [], gateway=gateway)
+    driver = driver_on(journal, Later(), [], gateway=gateway)
     ticket = Ticket()
     driver.handle(signal_event(), ticket=ticket)
     assert gateway.submitted == 1
