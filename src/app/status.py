@@ -15,7 +15,7 @@ from rich.text import Text
 from ..core.audit_chain import AuditLine, LineDamaged
 from ..core.audit_files import LOCK_NAME, log_files, read_since_checkpoint
 from ..core.errors import AuditError, BracketeerError
-from ..core.journal import rebuild
+from ..core.journal import clock_offset_ms, rebuild
 from ..core.report import Reason
 from ..core.state import State
 from ..execution.queries import BracketView, NakedSummary, bracket_views, conditions, naked_recent
@@ -66,7 +66,7 @@ def show_status(output: Output, venue: Venue) -> int:
     document = look(venue)
     if output.as_json:
         output.document(document)
-    output.show(*_in_words(document))
+    output.show(*in_words(document))
     asked_in_vain = document.problem is not None and document.problem["code"] != NO_KEYS
     return EXIT_FAILED if asked_in_vain or document.agrees is False else 0
 
@@ -85,10 +85,11 @@ def look(venue: Venue) -> StatusDocument:
     for _ in range(LOOKS_MAX):
         state, record = read_record(log_dir)
         try:
-            books = _ask_exchange(venue, settings, state)
+            books, at_ms = _ask_exchange(venue, settings, state)
         except BracketeerError as error:
             problem = {"code": error.code, "message": error.message}
             break
+        record = msgspec.structs.replace(record, brackets=bracket_views(state, at_ms))
         found = differences(state, books)
         if not found:
             break
@@ -103,17 +104,21 @@ def look(venue: Venue) -> StatusDocument:
 
 
 def read_record(log_dir: Path) -> tuple[State, Record]:
-    """The state our log leads to. No folder yet is an empty record.
+    """The state our log leads to. No folder yet is an empty record. What lasts is measured on the exchange's clock, as
+    its last event had it.
 
     Raises:
         AuditError: the log is damaged.
     """
     last: list[AuditLine] = []
+    last_event: list[AuditLine] = []
     missing: dict[str, str] = {}
 
     def noting(lines: Iterator[AuditLine]) -> Iterator[AuditLine]:
         for line in lines:
             last[:] = [line]
+            if line.record == "event":
+                last_event[:] = [line]
             if line.event_type in ("engine_started", "start_degraded", "start_completed"):
                 missing.clear()
                 missing.update(line.fields["data"].get("missing", {}))
@@ -121,6 +126,7 @@ def read_record(log_dir: Path) -> tuple[State, Record]:
 
     try:
         state = rebuild(noting(_lines(log_dir))) if log_dir.is_dir() else State()
+        ahead_ms = clock_offset_ms(last_event[0]) if last_event else 0
     except (LineDamaged, ValueError) as error:
         raise AuditError(
             f"the audit log cannot be replayed; `bracketeer audit verify` names the lines: {error}",
@@ -134,7 +140,7 @@ def read_record(log_dir: Path) -> tuple[State, Record]:
         last_seq=last[0].seq if last else 0,
         last_line_at=last[0].timestamp if last else None,
         venue=state.venue,
-        brackets=bracket_views(state, time.time_ns() // 1_000_000),
+        brackets=bracket_views(state, time.time_ns() // 1_000_000 + ahead_ms),
         naked_recent=naked_recent(state),
         anomalies=state.anomalies,
         missing_checks=missing,
@@ -155,8 +161,8 @@ def _lines(log_dir: Path) -> Iterator[AuditLine]:
                 raise
 
 
-def _ask_exchange(venue: Venue, settings: Settings, state: State) -> ExchangeBooks:
-    """The exchange's books.
+def _ask_exchange(venue: Venue, settings: Settings, state: State) -> tuple[ExchangeBooks, int]:
+    """The exchange's books, and its clock (epoch ms).
 
     Raises:
         BracketeerError: there are no keys, or the exchange did not answer.
@@ -184,10 +190,11 @@ def _ask_exchange(venue: Venue, settings: Settings, state: State) -> ExchangeBoo
     try:
         gateway.synchronise_clock()
         amounts, orders, balance = gateway.position_amounts(), gateway.open_orders(), gateway.balance()
+        at_ms = gateway.exchange_now_ms()
     finally:
         gateway.close()
     weight = tracker.status().pools["weight_1m"]
-    return books_from(urls.rest, amounts, orders, balance, (weight.used, weight.limit), state)
+    return books_from(urls.rest, amounts, orders, balance, (weight.used, weight.limit), state), at_ms
 
 
 def _writer(log_dir: Path) -> dict[str, str] | None:
@@ -212,7 +219,8 @@ def _is_running(writer: dict[str, str] | None) -> bool:
     return writer is not None and writer["running"] == "yes"
 
 
-def _in_words(document: StatusDocument) -> Iterator[Text | Table]:
+def in_words(document: StatusDocument) -> Iterator[Text | Table]:
+    """The document for people, line by line."""
     record = document.record
     when = f"line {record.last_seq}, {record.last_line_at}" if record.last_seq else "nothing on record yet"
     yield Text.assemble("record   ", (record.audit_dir, "bold"), (f"  {when}", "dim"))
@@ -229,6 +237,9 @@ def _in_words(document: StatusDocument) -> Iterator[Text | Table]:
     for condition in record.conditions:
         told = f": {condition.text} ({condition.context['code']}: {condition.context['text']})"
         yield marked(WARNING, (condition.code, "bold"), told)
+    if record.anomalies:
+        what = counted(record.anomalies, "thing the exchange told cannot", "things the exchange told cannot")
+        yield marked(WARNING, f"{what} be: `bracketeer audit show --event bracket_anomaly`")
     yield _brackets(record.brackets) if record.brackets else Text("no position of ours is open")
     if (recent := record.naked_recent) is not None:
         figures = f"median {recent.median_ms} ms, worst {recent.worst_ms} ms"

@@ -7,6 +7,7 @@ command itself, under a name that says what kind of data it is. Other kinds of l
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any, NamedTuple
 
 import msgspec
@@ -151,6 +152,17 @@ def read_event(line: AuditLine) -> AnyEvent:
         return event
     except msgspec.ValidationError as error:
         raise ValueError(f"line {line.seq} ({line.event_type}) cannot be replayed: {error}") from None
+
+
+def clock_offset_ms(line: AuditLine) -> int:
+    """By how many ms the exchange's clock was ahead of the machine's, as far as was known when this `event` line was
+    written.
+
+    Raises:
+        ValueError: the line holds no event this version knows.
+    """
+    written_ms = datetime.fromisoformat(line.timestamp).timestamp() * 1000
+    return read_event(line).at_ms - int(written_ms)
 
 
 def read_command(line: AuditLine) -> AnyCommand:

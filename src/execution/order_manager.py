@@ -59,8 +59,8 @@ class OrderExecutionManager:
 
     Raises (on start, not here, but for the first):
         BracketeerError: with a code: missing keys, mainnet not armed, wrong settings; audit log unreadable or in use,
-            account in use by another process. While no position of ours is open also: audit folder not writable, wrong
-            keys, exchange unreachable. With one open, the start goes on and is protect-only until it could find out.
+            account in use by another process. With no position of ours open and none claimed also: audit folder not
+            writable, wrong keys, exchange unreachable. Else the start goes on, protect-only until it could find out.
     """
 
     def __init__(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
 
 from .. import __version__
 from ..core.audit_chain import AuditLine
@@ -12,7 +11,7 @@ from ..core.client_ids import is_ours
 from ..core.commands import LookUpSymbol
 from ..core.errors import AuditError
 from ..core.events import EngineStarted
-from ..core.journal import read_event, rebuild
+from ..core.journal import clock_offset_ms, rebuild
 from ..core.settings import Policy
 from ..core.state import State
 from .driver import Driver
@@ -36,7 +35,7 @@ def restore(opened: OpenResult) -> tuple[State, int | None]:
 
     try:
         state = rebuild(lines())
-        return state, _clock_offset_ms(newest[0]) if newest else None
+        return state, clock_offset_ms(newest[0]) if newest else None
     except ValueError as error:
         raise AuditError(
             f"the audit log cannot be replayed: {error}; check it with `bracketeer audit verify`, or move the folder "
@@ -61,11 +60,6 @@ def require_same_account(state: State, account: str, *, adopt: bool) -> None:
         code="audit_of_another_account",
         venue=state.venue,
     )
-
-
-def _clock_offset_ms(line: AuditLine) -> int:
-    written_ms = datetime.fromisoformat(line.timestamp).timestamp() * 1000
-    return read_event(line).at_ms - int(written_ms)
 
 
 def begin(gateway: Gateway, driver: Driver, policy: Policy, venue: str, account: str) -> None:

@@ -97,11 +97,12 @@ def open_session(
 ) -> Session:
     """Start. What fails on the way is undone, and put on record once there is a record.
 
-    While a position of ours is open, little stops a start (design note 011): the rest makes it protect-only.
+    While a position of ours is open, or one may be that is claimed, little stops a start (design note 011): the rest
+    makes it protect-only.
 
     Raises:
-        BracketeerError: `account_in_use`; a log that cannot be read or has another writer; a wrong configuration. While
-            no position of ours is open also exchange errors, a log that cannot be written, `account_lock_unusable`.
+        BracketeerError: `account_in_use`; a log that cannot be read or has another writer; a wrong configuration. With
+            nothing to protect also exchange errors, a log that cannot be written, `account_lock_unusable`.
     """
     clock = clock or SystemClock()
     account = fingerprint(credentials.api_key, urls.rest)
@@ -130,10 +131,11 @@ def open_session(
         state, clock_offset_ms = restore(opened)
         states.append(state)
         require_same_account(state, account, adopt=settings.audit_adopt)
-        if not state.brackets:
+        must_protect = _must_protect(state, settings)
+        if not must_protect:
             journal.require_writable()
         try:
-            if unlocked is not None and not state.brackets:
+            if unlocked is not None and not must_protect:
                 raise unlocked
             session = _connect(
                 credentials,
@@ -241,10 +243,11 @@ def _connect(
         return JOURNAL_RETRY_S
 
     checks = gates.start
+    must_protect = _must_protect(state, settings)  # of the log's, before anything of this run is in it
     try:
         gateway.synchronise_clock()
     except ExchangeError:
-        if not state.brackets:
+        if not must_protect:
             raise
         checks.require("clock", gateway.synchronise_clock, weight=CLOCK_WEIGHT)
     begin(gateway, driver, settings.policy, urls.rest, account)
@@ -279,9 +282,9 @@ def _connect(
     if claims.any:
         checks.require("claims", claims.look, weight=CLAIMS_WEIGHT)
     checks.require("position_mode", ask_position_mode, weight=POSITION_MODE_WEIGHT)
-    if not state.brackets:
+    if not must_protect:
         checks.insist("account", "position_mode")
-    checks.attempt()  # what is left. Claims never stop a start: what they are for may be open
+    checks.attempt()  # what is left
     if claims.any:  # not before: the same questions would be asked by two threads
         upkeep.add(look_for_claims, min(look_interval_s, LAG_MS / 1000))
     upkeep.add(resync, RESYNC_S)
@@ -307,6 +310,11 @@ def _connect(
         formatter=PriceFormatter(lambda symbol: _known(rules, symbol)),
         _closing=ExitStack(),
     )
+
+
+def _must_protect(state: State, settings: Settings) -> bool:
+    """Whether there is, or may be, a position to protect: one of ours, or one that is claimed."""
+    return bool(state.brackets or settings.policy.external_position_claims)
 
 
 def closed() -> BracketeerError:

@@ -1,7 +1,8 @@
 """What a start has to find out before an entry is let in; what it could not find out is asked again until it could.
 
-A start never refuses to run while a position of ours is open (design note 011): it protects first, and until its last
-question is answered it is *protect-only*: entries are refused, exits and protection go on.
+A start never refuses to run while a position of ours is open, or one may be that is claimed (design note 011): it
+protects first, and until its last question is answered it is *protect-only*: entries are refused, exits and protection
+go on.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ class StartChecks:
         return self._missing
 
     def insist(self, *names: str) -> None:
-        """Ask these now; nothing of ours needs protection, so a failure ends the start.
+        """Ask these now; nothing needs protection, so a failure ends the start.
 
         What there is no room to ask is left open: after many starts in a minute the exchange would refuse it (429).
 
@@ -70,8 +71,8 @@ class StartChecks:
             del self._open[name]
 
     def attempt(self) -> bool:
-        """Ask everything that is open and go on whatever comes of it, because a position of ours is open; whether
-        nothing is missing any more."""
+        """Ask everything that is open, and go on whatever comes of it, because a position may be there to protect;
+        whether nothing is missing any more."""
         missing: dict[str, str] = {}
         stopped = False
         for name, check in tuple(self._open.items()):

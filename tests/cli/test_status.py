@@ -6,9 +6,12 @@ import json
 from decimal import Decimal
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from bracketeer import OrderExecutionManager, Policy, Settings
+from bracketeer import OrderExecutionManager, Policy, Settings, Signal, SignalType
+from bracketeer.app.status import StatusDocument, in_words, read_record
+from bracketeer.core.values import ArmingMode
 from tests.cli.conftest import Cli
 from tests.support.processes import ENTRY
 
@@ -159,6 +162,45 @@ def test_unprotected_time_of_open_and_ended_trades(cli: Cli) -> None:
     shown = cli("status", *cli.at).stdout
     assert f"unprotected in 1 ended trade: median {worst} ms, worst {worst} ms  trade-1" in shown
     assert "naked now  worst" in shown
+
+
+@pytest.mark.parametrize("ahead_ms", [-3_600_000, 3_600_000])
+def test_unprotected_time_is_measured_on_the_clock_of_the_exchange(cli: Cli, ahead_ms: int) -> None:
+    """A machine's clock that is an hour off makes a bare position neither look guarded nor bare for an hour: with the
+    exchange asked, and from the log alone."""
+    cli.simulator.exchange.clock.offset_ms = ahead_ms
+    cli.simulator.fault("refuse", method="POST", path="/fapi/v1/algoOrder", code=-1000, times=-1)
+    url, stream = cli.simulator.rest_url, cli.simulator.stream_url
+    policy = Policy(arm=ArmingMode.AFTER_FILL, naked_limit_ms=60_000, report_timeout_ms=100)
+    settings = Settings(policy=policy, audit_log_dir=str(cli.audit_dir))
+    with OrderExecutionManager(base_url=url, stream_url=stream, settings=settings) as manager:
+        signal = Signal(
+            signal_type=SignalType.LONG_ENTRY,
+            symbol="BTCUSDT",
+            signal_id="trade-1",
+            quantity="0.010",
+            stop_loss="58000",
+        )
+        manager.execute_signal(signal)
+        asked = json.loads(cli("status", *cli.at, "--json").stdout)["record"]["brackets"][0]["naked_now_ms"]
+        cli.simulator.lift_faults()
+        told = read_record(cli.audit_dir)[1].brackets[0].naked_now_ms
+        assert 0 < asked < 60_000
+        assert 0 < told < 60_000
+
+
+def test_anomalies_are_counted(cli: Cli) -> None:
+    """What the exchange told and cannot be is worth a look: how often, and where it is told."""
+    cli.report("long", *ENTRY)
+    shown = cli("status", *cli.at)
+    assert "cannot be" not in shown.stdout
+    _, record = read_record(cli.audit_dir)
+    document = StatusDocument(
+        record=msgspec.structs.replace(record, anomalies=2),
+        writer=None, exchange=None, agrees=None, differences=(), problem=None,
+    )  # fmt: skip
+    words = "\n".join(str(line) for line in in_words(document))
+    assert "2 things the exchange told cannot be: `bracketeer audit show --event bracket_anomaly`" in words
 
 
 def test_claimed_position_is_shown_as_such(cli: Cli) -> None:

@@ -203,12 +203,30 @@ def test_claim_that_must_wait_keeps_entries_out(simulator: RunningSimulator, tmp
     simulator.trade_by_hand(BTC, "BUY", "0.020")
     simulator.fault("request_lost", method="GET", path=path, times=-1)
     with desk(simulator, tmp_path / "audit", policy=CLAIMS) as at:
-        assert set(at.manager.status().missing_checks) == {"claims"}
+        assert set(at.manager.status().missing_checks) == {"claims", "position_mode"}  # asked in this order
         denied = at.enter()
         assert denied.reason is not None
         assert denied.reason.code == "protect_only"
         simulator.exchange.faults = FaultBook()
         assert_claimed(at, "0.020", "57000")
+        eventually(lambda: not at.manager.status().missing_checks)
+
+
+@pytest.mark.parametrize(
+    ("path", "check"),
+    [("/fapi/v1/time", "clock"), ("/fapi/v1/openOrders", "account"), ("/fapi/v1/accountConfig", "position_mode")],
+)
+def test_claimed_position_is_guarded_by_a_start_that_cannot_find_everything_out(
+    simulator: RunningSimulator, tmp_path: Path, path: str, check: str
+) -> None:
+    """The log knows of no position, a claim says that one may be open: the start goes on as if it were ours."""
+    simulator.trade_by_hand(BTC, "BUY", "0.020")
+    simulator.fault("request_lost", method="GET", path=path, times=-1)
+    with desk(simulator, tmp_path / "audit", policy=SEEN_SOON) as at:
+        assert check in at.manager.status().missing_checks
+        assert_claimed(at, "0.020", "57000")
+        assert check in at.manager.status().missing_checks
+        simulator.exchange.faults = FaultBook()
         eventually(lambda: not at.manager.status().missing_checks)
 
 

@@ -367,7 +367,9 @@ class Run:
         side = "BUY" if (amount > 0) is (how == "add") else "SELL"
         self.by_hand.add(symbol)
         self.faults["hand trade"] += 1
-        self.exchange.trade_by_hand(symbol, side, quantity // rules.step_size * rules.step_size)
+        quantity = quantity // rules.step_size * rules.step_size
+        # What is left may be worth less than an order must be, unless it only reduces.
+        self.exchange.trade_by_hand(symbol, side, quantity, reduce_only=how in ("part", "all"))
         self.judge.look()
 
     def _do_limit(self, symbol: str) -> None:
