@@ -5,11 +5,15 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from tests.simulation.__main__ import shrink
+from tests.simulation.__main__ import main, shrink
+from tests.simulation.mutants import search_from_hint
 from tests.simulation.run import play
 from tests.simulation.story import Step, make_story
 
@@ -46,3 +50,55 @@ def test_a_failing_story_is_shortened() -> None:
     steps = (*story.steps[:6], Step("price", {"symbol": "NOSUCHUSDT", "factor": "1"}), *story.steps[6:12])
     short = shrink(replace(story, steps=steps))
     assert [step.options.get("symbol") for step in short.steps] == ["NOSUCHUSDT"]
+
+
+def asked(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    """The exit code of the command with these arguments."""
+    monkeypatch.setattr(sys, "argv", ["simulation", *arguments])
+    return main()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("--runs", "0"), "at least 1"),
+        (("--runs", "-5"), "at least 1"),
+        (("--shrink",), "SEED="),
+        (("--mutant", "nosuch"), "no mutant nosuch: MUTANT=list names them"),
+        (("--mutant", "nosuch", "--seed", "3"), "nosuch is none: MUTANT=list names them"),
+        (("--mutant", "all", "--seed", "3"), "all is none: MUTANT=list names them"),
+        (("--only", "nosuch"), "LIST=1 names them"),
+        (("--only", "signal_is_stale/nosuch"), "signal_is_stale has no variant 'nosuch'; it has: one"),
+    ],
+    ids=lambda value: "-".join(value).strip("-") if isinstance(value, tuple) else "",
+)
+def test_what_cannot_be_meant_is_refused_in_words(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], told: str
+) -> None:
+    """A mistyped name or number neither passes for a green run nor ends in a traceback."""
+    assert asked(monkeypatch, *arguments) == 2
+    assert told in capsys.readouterr().out
+
+
+def test_many_stories_are_summed_up(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """What a person reads and what a program reads say the same."""
+    report = tmp_path / "sums.json"
+    assert asked(monkeypatch, "--runs", "3", "--workers", "1", "--report", str(report)) == 0
+    sums = json.loads(report.read_text())
+    assert (sums["runs"], sums["violations"]) == (3, 0)
+    assert sums["signals"] > 2 * 20  # but for those that come while no manager is at work
+    assert f"{'signals':40} {sums['signals']}" in capsys.readouterr().out
+
+
+def test_story_that_breaks_is_told_with_the_command_that_plays_it_again(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One seed, with a bug: what happened, what was broken, and a red exit code."""
+    name = "resend_on_timeout"
+    found = search_from_hint(name)
+    assert asked(monkeypatch, "--mutant", name, "--seed", str(found.seed)) == 1
+    shown = capsys.readouterr().out
+    assert f"story of seed {found.seed}: " in shown
+    assert shown.strip().splitlines()[-1] == found.failure.strip().splitlines()[-1]

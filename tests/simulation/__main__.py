@@ -1,7 +1,7 @@
 """`make simulate`: many stories side by side, one with its trace, or a named one.
 
 RUNS=2000 stories from seed FIRST on; SEED=7 plays one and prints what happened; ONLY=name plays a named scenario
-(`--list` names them); a failing story is shortened and printed with the command that plays it again.
+(LIST=1 names them); a failing story is shortened and printed with the command that plays it again.
 """
 
 from __future__ import annotations
@@ -99,7 +99,8 @@ def many(first: int, runs: int, workers: int, report: Path | None) -> int:
             _say(f"{sums.runs} of {runs} stories, {len(sums.failed)} broken, {time.monotonic() - began_s:.0f} s")
     if sums.failed:
         seed = sums.failed[0].seed
-        _say(f"\n--- seed {seed}, shortened:\n{shrink(make_story(seed))}\nplay it again: make simulate SEED={seed}")
+        _say(f"\n--- seed {seed}, shortened:\n{shrink(make_story(seed))}")
+        _say(f"play it again: make simulate SEED={seed}, shortened with SHRINK=1")
     row = sums.row()
     for name, value in row.items():
         _say(f"{name:40} {value}")
@@ -128,6 +129,17 @@ def _say(text: str) -> None:
     sys.stdout.flush()
 
 
+def _wrong(asked: argparse.Namespace) -> str:
+    """What cannot be meant, in words; empty when all of it can."""
+    if asked.runs < 1 or asked.workers < 1:
+        return "RUNS= and --workers are at least 1: nothing would be played, and nothing found"
+    if asked.shrink and asked.seed is None:
+        return "SHRINK=1 shortens the story of one SEED="
+    if asked.mutant and asked.seed is not None and asked.mutant not in mutants.MUTANTS:
+        return f"SEED= plays one story with one bug, and {asked.mutant} is none: MUTANT=list names them"
+    return ""
+
+
 def main() -> int:
     """What was asked for."""
     parser = argparse.ArgumentParser(prog="make simulate", description=__doc__)
@@ -142,6 +154,9 @@ def main() -> int:
     parser.add_argument("--list", action="store_true", help="name all scenarios")
     parser.add_argument("--report", type=Path, help="write the sums as JSON")
     asked = parser.parse_args()
+    if wrong := _wrong(asked):
+        _say(wrong)
+        return 2
     try:
         if asked.mutant and asked.seed is not None:
             with mutants.applied(asked.mutant):

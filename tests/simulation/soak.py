@@ -37,9 +37,12 @@ from . import ending
 from .judge import Broken
 from .process import put_back
 from .run import Run
+from .scheduler import START_US
 from .story import BASES, PRICES, Story
 
 EVENTS = 1_000_000
+EVENTS_MIN = 10_000
+"""In a shorter one the memory of signals does not reach its bound, and looks as if it grew."""
 SAMPLES = 32
 RESTARTS = 8
 FILE_BYTES = 4 * 1024 * 1024
@@ -49,6 +52,9 @@ RSS_TOLERANCE = 0.04
 """What the second half may hold more than its beginning: the allocator's own ups and downs are about half of that."""
 RSS_SLACK_KB = 4_096
 OBJECTS_TOLERANCE = 0.02
+DRIFT_PPM = 50
+"""So much faster the exchange's clock runs: 30 ms in the ten minutes between two measurements of it."""
+CLOCK_OFF_MAX_MS = 45
 ROOMS = ("core", "execution", "simulator")
 
 
@@ -109,6 +115,10 @@ class SoakRun(Run):
         self._tick()
         self.start()
         self.await_manager()
+
+    def _tick(self) -> None:
+        self.exchange.clock.offset_ms = (self.scheduler.now_us - START_US) * DRIFT_PPM // 10**9
+        super()._tick()
 
     def await_manager(self) -> None:
         """Until one is at work."""
@@ -235,7 +245,7 @@ class SoakRun(Run):
         assert session is not None
         return Sample(
             events=self.events,
-            hours=(self.scheduler.now_us - 1_795_000_000_000_000) / 3.6e9,
+            hours=(self.scheduler.now_us - START_US) / 3.6e9,
             rss_kb=_rss_kb(),
             fds=len(os.listdir("/proc/self/fd")),  # noqa: PTH208 - names alone
             tasks=len(life.process.tasks),
@@ -348,8 +358,9 @@ def row(sample: Sample) -> str:
 
 
 def grown(samples: list[Sample]) -> list[str]:
-    """What the last quarter holds more of than the third one, beyond the tolerance. The first half is for warming up:
-    caches, pools, and the memory of signals, which has a bound that it has to reach first."""
+    """What the last quarter holds more of than the third one, beyond the tolerance, and whether the clock was lost.
+
+    The first half is for warming up: caches, pools, and the memory of signals, which has a bound to reach first."""
     third, last = samples[len(samples) // 2 : len(samples) * 3 // 4], samples[len(samples) * 3 // 4 :]
     found: list[str] = []
 
@@ -373,7 +384,9 @@ def grown(samples: list[Sample]) -> list[str]:
         # The least counts: for a while after a restart the harness holds on to the process that ended.
         compare(f"objects of {room}", partial(_of_room, room), OBJECTS_TOLERANCE, 60, min)
     compare("mean unprotected time, ms", lambda sample: sample.mean_naked_ms, 0.25, 3)
-    compare("clock estimate off, ms", lambda sample: abs(sample.clock_off_ms), 0, 2)
+    worst_off_ms = max(abs(sample.clock_off_ms) for sample in samples)
+    if worst_off_ms > CLOCK_OFF_MAX_MS:
+        found.append(f"clock estimate off, ms: {worst_off_ms}")
     return found
 
 
@@ -387,6 +400,8 @@ def main() -> int:
     parser.add_argument("--events", type=int, default=EVENTS)
     parser.add_argument("--seed", type=int, default=1)
     asked = parser.parse_args()
+    if asked.events < EVENTS_MIN:
+        parser.error(f"EVENTS={asked.events} is too short to tell growth from warming up: at least {EVENTS_MIN}")
 
     def say(text: str) -> None:
         sys.stdout.write(f"{text}\n")

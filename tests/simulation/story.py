@@ -7,7 +7,7 @@ because no step depends on what an earlier one did.
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from decimal import Decimal
 from typing import Any
 
@@ -75,10 +75,7 @@ class Story:
         return sum(step.what == "signal" for step in self.steps)
 
     def __str__(self) -> str:
-        facts = {
-            name: getattr(self, name)
-            for name in ("user_stream", "arm", "preemption", "way_us", "jitter_us", "skew_ms", "on_main")
-        }
+        facts = {fact.name: getattr(self, fact.name) for fact in fields(self) if fact.name not in ("seed", "steps")}
         lines = [f"story of seed {self.seed}: {facts}"]
         return "\n".join(lines + [f"  {number}. {step}" for number, step in enumerate(self.steps)])
 

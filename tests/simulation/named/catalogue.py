@@ -50,7 +50,7 @@ def find(name: str) -> Scenario:
     if wanted in SCENARIOS:
         return SCENARIOS[wanted]
     near = [known for known in SCENARIOS if wanted in known or set(wanted.split("_")) & set(known.split("_"))]
-    raise KeyError(f"no scenario {name!r}; {'near: ' + ', '.join(near) if near else '--list names them'}")
+    raise KeyError(f"no scenario {name!r}; {'near: ' + ', '.join(near) if near else 'LIST=1 names them'}")
 
 
 def of_mode(mode: int) -> list[Scenario]:

@@ -21,11 +21,14 @@ def play_named(name: str, seed: int | None, say: Callable[[str], None]) -> int:
     wanted, _, variant = name.partition("/")
     try:
         scenario = find(wanted)
-        variants = [variant] if variant else list(scenario.stories)
-        shown = scenario.story(variants[0], seed or 0)
     except KeyError as missing:
         say(str(missing.args[0]))
         return 2
+    if variant and variant not in scenario.stories:
+        say(f"{scenario.name} has no variant {variant!r}; it has: {', '.join(filter(None, scenario.stories)) or 'one'}")
+        return 2
+    variants = [variant] if variant else list(scenario.stories)
+    shown = scenario.story(variants[0], seed or 0)
     outcome = play_scenario(scenario, variants[0], seed or 0, traced=True)
     for line in (str(shown), *outcome.trace):
         say(line)
