@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 
 from ..core.audit_logger import AuditLogger
@@ -157,7 +158,8 @@ class Driver:
         self.durability.stop()
 
     def _refresh(self) -> None:
-        self._refresh_rules()
+        with suppress(BracketeerError):  # the request has its line in the log; the next filter error asks again
+            self._refresh_rules()
 
     def _record(self, event: AnyEvent, commands: list[AnyCommand]) -> int:
         """Append the event and its commands; the number of the last line."""

@@ -147,6 +147,22 @@ def test_start_settles_what_happened_meanwhile(simulator: RunningSimulator, tmp_
         assert late.enter("entry-2").status is ReportStatus.PROTECTED
 
 
+@pytest.mark.parametrize("fault", ["garbled", "reply_lost"])
+def test_rules_that_cannot_be_had_again_are_no_defect(simulator: RunningSimulator, tmp_path: Path, fault: str) -> None:
+    """After a restart a stop is refused by a filter, and the new rules cannot be read: it goes out again all the same."""
+    with desk(simulator, tmp_path / "audit") as at:
+        assert at.enter().status is ReportStatus.PROTECTED
+    simulator.fault("stop_canceled", order_type="STOP_MARKET")
+    simulator.fault("refuse", method="POST", path="/fapi/v1/algoOrder", code=-1111, times=1)
+    simulator.fault(fault, method="GET", path="/fapi/v1/exchangeInfo", times=-1)
+    with desk(simulator, tmp_path / "audit") as at:
+        eventually(lambda: at.resting() == ["STOP_MARKET", "TAKE_PROFIT_MARKET"])
+        asked = "GET /fapi/v1/exchangeInfo"
+        eventually(lambda: asked in [line.operation for line in at.lines("api_error")], what="the failure is on record")
+        assert "internal_error" not in at.alerts()
+    assert "internal_error" not in [line.event_type for line in at.lines()]
+
+
 def test_close_waits_for_the_stop(simulator: RunningSimulator, tmp_path: Path) -> None:
     """Closing the manager amid an entry does not leave the position bare."""
     with (
