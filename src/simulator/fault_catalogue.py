@@ -47,6 +47,7 @@ class FaultName(StrEnum):
     STREAM_REORDER = "stream_reorder"
     STREAM_DELAY = "stream_delay"
     STREAM_UNKNOWN = "stream_unknown"
+    STREAM_GARBLED = "stream_garbled"
     LISTEN_KEY_EXPIRED = "listen_key_expired"
     # The venue acts.
     BANNED = "banned"
@@ -163,6 +164,9 @@ _ALL = (
         _EVENT,
         "An event of a type nobody knows comes first, and the event has a field nobody knows.",
         ("event",),
+    ),
+    FaultSpec(
+        _N.STREAM_GARBLED, _EVENT, "Private events come in a shape, or with a status, that nobody knows.", ("event",)
     ),
     FaultSpec(_N.LISTEN_KEY_EXPIRED, _ACT, "The listen key ends now: one last event, then an open and silent socket."),
     FaultSpec(

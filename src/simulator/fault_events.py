@@ -41,6 +41,8 @@ class EventGate:
             case FaultName.STREAM_UNKNOWN:
                 self._send(api_key, {"e": "NEWS_OF_NEXT_YEAR", "E": event["E"], "x": {"y": [1, None]}})
                 self._send(api_key, {**event, "zz": {"new": True}})
+            case FaultName.STREAM_GARBLED:
+                self._send(api_key, _garbled(event))
             case _:  # STREAM_LOSE
                 pass
 
@@ -52,3 +54,11 @@ class EventGate:
         held, self._held = self._held, []
         for api_key, event in held:
             self._publish(api_key, event)
+
+
+def _garbled(event: Row) -> Row:
+    """An order's news with a status of next year; any other event without its body."""
+    order = event.get("o")
+    if isinstance(order, dict):
+        return {**event, "o": {**order, "X": "STATUS_OF_NEXT_YEAR"}}
+    return {name: value for name, value in event.items() if name in ("e", "E", "T")}

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 REPLAYED_EACH = 4
 """Taking every decision again costs a tenth of a story, and a defect there shows in many."""
-NONSENSE = ("garbled", "stream_unknown")
+NONSENSE = ("garbled", "stream_unknown", "stream_garbled")
 """Faults whose answers and events nobody can read."""
 
 

@@ -303,8 +303,10 @@ class VirtualConnection:
         if self._is_open and not self._process.is_dead:
             self._wire.events += 1
             self._inbox.append(text)
-            self._wire.on_event(text, lambda: self._is_open and not self._process.is_dead)
-            if '"s":"' in text:
+            is_readable = "STATUS_OF_NEXT_YEAR" not in text
+            if is_readable:
+                self._wire.on_event(text, lambda: self._is_open and not self._process.is_dead)
+            if is_readable and '"s":"' in text:
                 event = text.split('"e":"', 1)[1].split('"', 1)[0]
                 # Of a target it says nothing about the stop, of a new order nothing of a fill.
                 is_of_target = event == "ALGO_UPDATE" and '"STOP_MARKET"' not in text

@@ -45,6 +45,9 @@ may still be on its way."""
 NEXT_RETRY_S: Final = 60.0
 """When the next connection could not be opened there are ten minutes left for other attempts."""
 
+UNREADABLE_PAUSE_S: Final = 30.0
+"""A message that we cannot read has everything looked up, at most so often: there may be many of a new kind."""
+
 _JOIN_TIMEOUT_S: Final = 0.6
 """Together with the time that closing a socket takes less than a second: what `stop` takes at most."""
 
@@ -86,6 +89,7 @@ class BinanceUserStream:
         self._successor: Successor | None = None
         self._thread: threading.Thread | None = None
         self._on_event: Callable[[AnyEvent], None] = _not_started
+        self._unreadable_s: float | None = None
 
     def start(self, on_event: Callable[[AnyEvent], None]) -> None:
         """Connect and keep connected, on a thread of its own; events go to the callback, on that thread."""
@@ -254,12 +258,21 @@ class BinanceUserStream:
             message = read_message(data, at_ms=self._account.exchange_now_ms())
         except UnreadableMessage as error:
             self._report(error.code, str(error))
+            self._ask_instead()
             return False
         for event in message.events:
             self._emit(event)
         if message.note is not None:
             self._report(*message.note)
         return message.key_expired
+
+    def _ask_instead(self) -> None:
+        """What could not be read was about our account: behind the next connection all that is at work is looked up.
+        This one is well, and is read until then."""
+        now_s = self._clock.monotonic()
+        if self._unreadable_s is None or now_s - self._unreadable_s >= UNREADABLE_PAUSE_S:
+            self._unreadable_s = now_s
+            self._open_next()
 
     def _emit(self, event: AnyEvent) -> None:
         try:

@@ -88,3 +88,15 @@ def test_events_may_be_of_another_year() -> None:
     desk.market("BUY", "0.010")
     assert desk.events[1]["zz"] == {"new": True}
     assert desk.told() == ["NEWS_OF_NEXT_YEAR", *FILL]
+
+
+def test_events_may_be_garbled() -> None:
+    """An order's status that nobody knows, and an account's news without its body."""
+    desk = _listening()
+    cause(desk, "stream_garbled", event="ORDER_TRADE_UPDATE")
+    cause(desk, "stream_garbled", event="ACCOUNT_UPDATE")
+    desk.market("BUY", "0.010")
+    orders = [event["o"]["X"] for event in desk.events if event["e"] == "ORDER_TRADE_UPDATE"]
+    assert orders == ["STATUS_OF_NEXT_YEAR", "FILLED"]
+    (account,) = [event for event in desk.events if event["e"] == "ACCOUNT_UPDATE"]
+    assert "a" not in account

@@ -419,10 +419,6 @@ def test_stream_leaves_no_connection_open_when_it_is_stopped_amid_a_renewal() ->
 @pytest.mark.parametrize(
     ("payload", "code"),
     [
-        ("{", "not_json"),
-        ([], "unreadable_event"),
-        (ORDER_EVENT | {"o": {}}, "unreadable_payload"),
-        ({"e": "ORDER_TRADE_UPDATE", "o": ORDER_EVENT["o"] | {"X": "MELTED"}}, "unknown_order_status"),  # type: ignore[operator]
         ({"e": "SOMETHING_NEW"}, "unknown_event"),
         ({"e": "MARGIN_CALL", "p": [{"s": "BTCUSDT"}]}, "margin_call"),
     ],
@@ -432,6 +428,36 @@ def test_stream_reports_what_it_cannot_use_and_goes_on(payload: Any, code: str) 
     story = Story([payload, ORDER_EVENT]).run()
     assert [problem for problem, _text in story.problems] == [code]
     assert OrderUpdated in story.kinds
+
+
+MELTED = {"e": "ORDER_TRADE_UPDATE", "o": ORDER_EVENT["o"] | {"X": "MELTED"}}  # type: ignore[operator]
+
+
+@pytest.mark.parametrize(
+    ("payload", "code"),
+    [
+        ("{", "not_json"),
+        ([], "unreadable_event"),
+        (ORDER_EVENT | {"o": {}}, "unreadable_payload"),
+        (MELTED, "unknown_order_status"),
+    ],
+)
+def test_stream_has_looked_up_what_it_cannot_read(payload: Any, code: str) -> None:
+    """What was said is lost like what a cut connection would have brought: the next one takes over, without a gap."""
+    story = Story([payload, ORDER_EVENT, HELD], [])
+    heard = story.when(OrderUpdated)
+    story.connecting = lambda: story.opened and heard.wait(5)
+    story.run()
+    assert [problem for problem, _text in story.problems] == [code]
+    assert story.kinds == [StreamConnected, OrderUpdated, StreamConnected, StreamLost]
+
+
+def test_stream_does_not_chase_a_new_kind_of_message() -> None:
+    """A status that comes with every order from now on costs one look-up in half a minute."""
+    story = Story([MELTED, MELTED, ORDER_EVENT, HELD], [MELTED, TimeoutError(), MELTED, ORDER_EVENT, HELD], [])
+    story.run()
+    assert [kind for kind in story.kinds if kind is StreamConnected] == [StreamConnected] * 3
+    assert len(story.problems) == 4
 
 
 def test_stream_survives_a_callback_that_raises() -> None:
