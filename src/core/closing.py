@@ -107,10 +107,11 @@ def close_refused(turn: Turn, bracket: Bracket, client_id: str, *, never_left: b
     pause = min(PAUSE_MS * 2 ** min(refused - 1, 10), NOT_SENT_PAUSE_MAX_MS if never_left else PAUSE_MAX_MS)
     order = turn.update_order(order, next_at_ms=turn.now_ms + pause)
     if refused % ALERT_EVERY == 3:
+        last = "never reached the exchange" if never_left else f"was refused with {order.tries.error_code}"
         turn.alert(
             "close_refused",
-            f"the exchange refused to close the position {refused} times, last with {order.tries.error_code}: "
-            f"{order.tries.error_text}; trying on",
+            f"the position could not be closed in {refused} attempts, the last one {last}: {order.tries.error_text}; "
+            "trying on",
             bracket,
             client_id,
         )

@@ -34,6 +34,7 @@ from .gathering import Gatherer
 from .recovery import begin, look_around, require_same_account, restore
 from .settings_loader import Urls
 from .settling import is_guarded, is_settled
+from .spells import AUDIT_UNWRITABLE, EXCHANGE_SILENT, Spell
 from .start_checks import PAUSE_FIRST_S, StartChecks
 from .stop_watch import StopWatch
 from .telling import Teller
@@ -51,6 +52,7 @@ CLOCK_WEIGHT, ACCOUNT_WEIGHT, CLAIMS_WEIGHT, POSITION_MODE_WEIGHT = 3, 85, 20, 5
 """What the questions of a start cost (binance-usdm.md §3.4, §7.4): the account's are 40 + 40 + 5."""
 JOURNAL_RETRY_S = 1.0
 """How often lines that the disk refused are tried again: with the next line may be too late, a crash may come first."""
+RESYNC_RETRY_S = 30.0
 RESYNC_S = 600.0
 """How often the exchange's clock is measured again: ordinary clocks drift some 50 ms in that time."""
 
@@ -234,12 +236,21 @@ def _connect(
         gates.hedge_mode = gateway.hedge_mode()
 
     def resync() -> float:
-        gateway.synchronise_clock()
+        try:
+            gateway.synchronise_clock()
+        except ExchangeError:  # it has its line in the log; the clock is a little older then
+            return RESYNC_RETRY_S
         return RESYNC_S
+
+    written = Spell(AUDIT_UNWRITABLE, clock.monotonic, journal, teller.tell)
 
     def write_what_waits() -> float:
         if not journal.healthy:  # a disk that also stalls must not hold up the other tasks
             driver.durability.wait(journal.last_seq, JOURNAL_RETRY_S)
+        if journal.healthy:
+            written.succeeded()
+        else:
+            written.failed()
         return JOURNAL_RETRY_S
 
     checks = gates.start
@@ -252,8 +263,10 @@ def _connect(
         checks.require("clock", gateway.synchronise_clock, weight=CLOCK_WEIGHT)
     begin(gateway, driver, settings.policy, urls.rest, account)
     if settings.stop_watch_interval_ms:
-        watch = StopWatch(gateway, driver, runtime, settings.stop_watch_interval_ms / 1000, gates.routine_held_back)
-        upkeep.add(watch.look, settings.stop_watch_interval_ms / 1000)
+        answers = Spell(EXCHANGE_SILENT, clock.monotonic, journal, teller.tell)
+        interval_s = settings.stop_watch_interval_ms / 1000
+        watch = StopWatch(gateway, driver, runtime, interval_s, gates.routine_held_back, answers)
+        upkeep.add(watch.look, interval_s)
     upkeep.start()  # a slow start has stops to watch, too
     undo.callback(upkeep.stop)
     claims = Claims(gateway, driver, rules, settings.policy, journal, teller.tell)

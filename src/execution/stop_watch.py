@@ -15,8 +15,9 @@ from ..core.order import AlgoOrder
 from ..core.state import State
 from ..core.values import AlgoStatus, Role
 from .driver import Driver
-from .errors import ExchangeError
+from .errors import ExchangeError, ExchangeUnreachable
 from .ports import Gateway, Runtime
+from .spells import Spell
 
 WEIGHT = 1
 """What one look costs; a stop that it lacks is asked about further."""
@@ -25,8 +26,8 @@ SYMBOLS_PER_INTERVAL = 10
 
 
 class StopWatch:
-    """Watches the live stops of all brackets. `held_back` says why questions of a weight are
-    not asked now, or None."""
+    """Watches the live stops of all brackets. `held_back` says why questions of a weight are not asked now, or None;
+    `answers` hears whether there are any."""
 
     def __init__(
         self,
@@ -35,12 +36,14 @@ class StopWatch:
         runtime: Runtime,
         interval_s: float,
         held_back: Callable[[int], str | None],
+        answers: Spell,
     ) -> None:
         self._gateway = gateway
         self._driver = driver
         self._runtime = runtime
         self._interval_s = interval_s
         self._held_back = held_back
+        self._answers = answers
         self._under_way: set[str] = set()
 
     def look(self) -> float:
@@ -59,13 +62,16 @@ class StopWatch:
                 return
             asked_at_ms = self._gateway.exchange_now_ms()
             resting = self._gateway.resting_algo_ids(symbol)
+            self._answers.succeeded()
             for client_id in (stop.intent.client_order_id for stop in stops):
                 if client_id not in resting:
                     at_ms = self._gateway.exchange_now_ms()
                     missed = StopMissed(at_ms=at_ms, symbol=symbol, client_order_id=client_id, asked_at_ms=asked_at_ms)
                     self._driver.handle(missed)
+        except ExchangeUnreachable:
+            self._answers.failed()
         except ExchangeError:
-            pass  # on record as an api_error; the next look is a second away
+            pass  # on record as an api_error, like the others; the next look is a second away
         finally:
             self._under_way.discard(symbol)
 

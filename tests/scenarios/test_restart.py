@@ -149,7 +149,7 @@ def test_start_settles_what_happened_meanwhile(simulator: RunningSimulator, tmp_
 
 @pytest.mark.parametrize("fault", ["garbled", "reply_lost"])
 def test_rules_that_cannot_be_had_again_are_no_defect(simulator: RunningSimulator, tmp_path: Path, fault: str) -> None:
-    """After a restart a stop is refused by a filter, and the new rules cannot be read: it goes out again all the same."""
+    """After a restart a stop is refused by a filter, and the new rules cannot be read: it goes out all the same."""
     with desk(simulator, tmp_path / "audit") as at:
         assert at.enter().status is ReportStatus.PROTECTED
     simulator.fault("stop_canceled", order_type="STOP_MARKET")

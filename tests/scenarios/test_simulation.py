@@ -14,8 +14,8 @@ import pytest
 
 from tests.simulation.__main__ import main, shrink
 from tests.simulation.mutants import search_from_hint
-from tests.simulation.run import play
-from tests.simulation.story import Step, make_story
+from tests.simulation.run import Run, play, play_run
+from tests.simulation.story import Step, Story, make_story
 
 BATCH = 8
 
@@ -50,6 +50,29 @@ def test_a_failing_story_is_shortened() -> None:
     steps = (*story.steps[:6], Step("price", {"symbol": "NOSUCHUSDT", "factor": "1"}), *story.steps[6:12])
     short = shrink(replace(story, steps=steps))
     assert [step.options.get("symbol") for step in short.steps] == ["NOSUCHUSDT"]
+
+
+ENTRY = Step("signal", {"symbol": "BTCUSDT", "kind": "LONG_ENTRY", "id": "entry-1", "quantity": "0.010"})
+
+
+@pytest.mark.parametrize(
+    ("step", "told"),
+    [
+        (Step("weather", {"is_out": True, "lasts_ms": 16_000}, 500), ["exchange_silent", "exchange_back"]),
+        (Step("weather", {"is_out": True, "lasts_ms": 6_000}, 500), []),
+        (Step("disk", {"how": "full", "lasts_ms": 6_000}, 500), ["audit_unwritable", "audit_written"]),
+        (Step("disk", {"how": "full", "lasts_ms": 1_000}, 500), []),
+    ],
+    ids=["outage", "short outage", "full disk", "disk full for a moment"],
+)
+def test_who_sleeps_is_woken(tmp_path: Path, step: Step, told: list[str]) -> None:
+    """With a position open: an exchange that is silent for long, a log that cannot be written, and the end of both."""
+    news = Step("hand", {"symbol": "BTCUSDT", "how": "add"}, 200)  # something to write down
+    later = Step("price", {"symbol": "BTCUSDT", "factor": "1.001"}, 20_000)
+    run = Run(Story(seed=1, steps=(ENTRY, step, news, later)), tmp_path)
+    assert play_run(run).failure == ""
+    codes = ("exchange_silent", "exchange_back", "audit_unwritable", "audit_written")
+    assert [notice.code for notice in run.notices if getattr(notice, "code", "") in codes] == told
 
 
 def asked(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:

@@ -54,12 +54,26 @@ class Now:
         return True
 
 
-def watch_over(books: Books, ears: Ears, *, held: str | None = None) -> StopWatch:
+class Answers:
+    """Remembers whether questions were answered."""
+
+    def __init__(self) -> None:
+        self.were: list[bool] = []
+
+    def failed(self) -> None:
+        self.were.append(False)
+
+    def succeeded(self) -> None:
+        self.were.append(True)
+
+
+def watch_over(books: Books, ears: Ears, *, held: str | None = None, answers: Answers | None = None) -> StopWatch:
     """A watch with an interval of one second."""
     gateway: Any = books
     driver: Any = ears
     runtime: Any = Now()
-    return StopWatch(gateway, driver, runtime, 1.0, lambda _: held)
+    told: Any = answers or Answers()
+    return StopWatch(gateway, driver, runtime, 1.0, lambda _: held, told)
 
 
 def protected() -> tuple[Story, str]:
@@ -92,14 +106,15 @@ def test_tells_of_a_stop_that_is_gone() -> None:
 def test_a_failed_question_is_no_absence() -> None:
     """Failure mode 9: nothing is concluded from it, and the next look is taken."""
     story, _ = protected()
-    books, ears = Books(set()), Ears(story.state)
-    watch = watch_over(books, ears)
+    books, ears, answers = Books(set()), Ears(story.state), Answers()
+    watch = watch_over(books, ears, answers=answers)
     books.is_down = True
     watch.look()
     assert ears.heard == []
     books.is_down = False
     watch.look()
     assert len(ears.heard) == 1
+    assert answers.were == [False, True]
 
 
 def test_asks_nothing_while_requests_are_held_back() -> None:
