@@ -178,7 +178,8 @@ def _attribute_trades(
                 exchange_time_ms=trade.exchange_time_ms,
             )
     # A list that lacks a trade of ours may lack others as well: it lags, or it is empty by mistake.
-    ledger = orders_of(turn.state, bracket)
+    claim = bracket.entry_id if bracket.claimed else ""  # was never sent: no list has a trade of it
+    ledger = [order for order in orders_of(turn.state, bracket) if order.intent.client_order_id != claim]
     if known and all(order.executed <= seen.get(order.intent.client_order_id, ZERO) for order in ledger):
         turn.update(bracket, trades_known_ms=asked_ms)
 

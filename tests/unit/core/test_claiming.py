@@ -242,6 +242,15 @@ def test_trades_of_before_are_in_the_amount(at: str) -> None:
     assert story.bracket.external_net == (0 if at == "before" else Decimal("-0.25"))
 
 
+def test_its_trades_are_known_although_its_entry_is_in_no_list() -> None:
+    """The entry was never sent: that no list has a trade of it is no sign of a list that lacks some. What no trade
+    explains can be believed only when that is known."""
+    story = Claimed().guarded()
+    story.now += 5_000
+    story.snapshot("1", resting=[S], trades=())
+    assert story.state.brackets[NAME].trades_known_ms == story.now
+
+
 def test_old_position_is_not_searched_for_trades_of_months() -> None:
     """Since the position changed last nothing was traded: the question goes back to the claim only."""
     story = Claimed().guarded()
