@@ -137,15 +137,19 @@ def order_not_found(turn: Turn, bracket: Bracket, order: Order, asked_at_ms: int
         return bracket
     pause = pace(max(0, tries.absences - ABSENCES_NEEDED))
     order = turn.update_order(order, absences=tries.absences + 1, next_at_ms=turn.now_ms + pause)
-    # An entry is given up when it is known of every trade whose it was. Where the trades cannot be had for long, the
-    # position has to do; but others, or the exchange itself, may have closed it. So it has to agree a second time, the
-    # trades having been asked for in between. An exit could only have reduced: should it have executed after all, its
-    # fills are found as trades.
-    agreed = agreement(turn.state, bracket, since_ms=tries.dead_after_ms) is Agreement.AGREES
+    # An entry is given up when it is known of every trade whose it was; of none at all, though a position shows or has
+    # shown, only after long, for a list may be empty by mistake. Where the trades cannot be had for long, the position
+    # has to do; but others, or the exchange itself, may have closed it. So it has to agree a second time, the trades
+    # having been asked for in between. An exit could only have reduced: should it have executed after all, its fills
+    # are found as trades.
+    says = agreement(turn.state, bracket, since_ms=tries.dead_after_ms)
+    agreed = says is Agreement.AGREES
     order = turn.update_order(order, agreements=tries.agreements + 1 if agreed else 0)
-    enough = order.tries.absences >= ABSENCES_WITHOUT_TRADES and order.tries.agreements >= AGREEMENTS_NEEDED
-    agreed = enough and not _may_have_closed(turn, bracket)
+    is_long = order.tries.absences >= ABSENCES_WITHOUT_TRADES
+    has_shown = says is Agreement.DIFFERS or _may_have_closed(turn, bracket)
+    agreed = is_long and order.tries.agreements >= AGREEMENTS_NEEDED and not _may_have_closed(turn, bracket)
     traced = bracket.trades_known_ms > tries.dead_after_ms + SETTLE_MS and order.executed == 0
+    traced = traced and (is_long or not has_shown or bracket.external_net != 0)
     if order.tries.absences >= ABSENCES_NEEDED and (agreed or traced or order.intent.role is not Role.ENTRY):
         also = ", the position agrees" if agreed else ", none of the trades is its" if traced else ""
         turn.update_order(
@@ -175,11 +179,11 @@ def _may_have_closed(turn: Turn, bracket: Bracket) -> bool:
     return any(leg is not None and leg.status not in UNFIRED for leg in armed)
 
 
-def refuse_leg(turn: Turn, algo: AlgoOrder) -> None:
-    """A protective order was refused: the same one is sent again after a pause that grows."""
+def refuse_leg(turn: Turn, algo: AlgoOrder, *, barred_ms: int = 0) -> None:
+    """A protective order was refused: the same one is sent again after a pause that grows; not while it is barred."""
     refusals = algo.tries.refusals
     pause_max = STOP_PAUSE_MAX_MS if algo.intent.role is Role.STOP_LOSS else TAKE_PAUSE_MAX_MS
-    pause = min(LEG_PAUSE_MS * 2 ** min(refusals, 12), pause_max)
+    pause = max(barred_ms, min(LEG_PAUSE_MS * 2 ** min(refusals, 12), pause_max))
     turn.update_algo(algo, status=AlgoStatus.REJECTED, next_at_ms=turn.now_ms + pause, refusals=refusals + 1)
 
 

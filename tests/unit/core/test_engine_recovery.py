@@ -421,6 +421,32 @@ def test_gives_a_lost_entry_up_when_none_of_the_trades_is_its() -> None:
     assert "entry_unresolved" not in story.alerts
 
 
+def test_does_not_take_an_empty_list_of_trades_for_none_when_a_position_has_shown() -> None:
+    """The position went by other hands, the list of trades is empty by mistake and the order is denied: the entry is
+    not given up, and the next list that is true finds it."""
+    story = Story()
+    story.signal()
+    story.unknown(E0)
+    story.snapshot("1")
+    assert story.submitted == [E0, S0], "guarded on a presumption"
+    story.ack_algo(S0)
+    is_empty = True
+
+    def answer(command: AnyCommand) -> None:
+        story.now += 20
+        if isinstance(command, LookUpSymbol):
+            trades = () if is_empty else (story.trade(E0, "1", Side.BUY, trade_id=77),)
+            story.snapshot("0", [S0], trades=trades)
+        elif isinstance(command, LookUpOrder):
+            story.not_found(command.client_order_id)
+
+    story.respond(story.now + 20_000, answer, since=0)
+    assert story.reports == []
+    is_empty = False
+    story.respond(story.now + 20_000, answer, since=len(story.log))
+    assert story.order(E0).executed == 1
+
+
 def test_believes_an_answer_over_what_bears_a_time_to_come() -> None:
     """A view that was dated by a clock which has been set since is not newer than everything that follows."""
     story = Story().protected()
