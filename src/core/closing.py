@@ -8,6 +8,7 @@ from .bracket import Bracket, CloseReason
 from .doubt import is_unproven
 from .legs import legs_of
 from .order import ALGO_TRIGGERED, ORDER_WORKING, Order
+from .outcome import Failure
 from .position import executed_in, executed_out, open_quantity, orders_of
 from .state import position_key
 from .turn import Turn
@@ -15,8 +16,8 @@ from .values import OrderStatus, Role
 
 PAUSE_MS = 100
 PAUSE_MAX_MS = 5000
-NOT_SENT_PAUSE_MAX_MS = 1000
-"""Where there was no connection nobody refused anything: the close is to leave soon after an outage has ended."""
+SOON_PAUSE_MAX_MS = 1000
+"""Where nothing guards meanwhile; and where there was no connection: the close is to leave soon after an outage."""
 PATIENCE_MS = 2000
 """How long a closing order of unknown outcome is asked about before the next one is sent."""
 ALERT_EVERY = 10
@@ -40,8 +41,9 @@ def close(turn: Turn, bracket: Bracket, *, presumed: Decimal | None = None) -> B
         patient_until = max(order.tries.sent_at_ms, turn.state.started_ms) + PATIENCE_MS
         if order.status is OrderStatus.UNRESOLVED and order.tries.misses == 0 and turn.now_ms < patient_until:
             return turn.wake(bracket, patient_until)
-    refused = (order for order in exits if order.status is OrderStatus.REJECTED)
-    ready = max((order.tries.next_at_ms or 0 for order in refused), default=0)
+    refused = [order for order in exits if order.status is OrderStatus.REJECTED]
+    newest = max(refused, key=lambda order: order.tries.sent_at_ms, default=None)
+    ready = 0 if newest is None else newest.tries.next_at_ms or 0
     if _is_newly_bare(bracket, exits):
         ready = min(ready, (bracket.naked_known_ms or 0) + PAUSE_MS)
     if turn.now_ms < ready:
@@ -59,6 +61,14 @@ def _is_newly_bare(bracket: Bracket, exits: list[Order]) -> bool:
     """Whether the stop went after the newest close was sent: until then a refusal could wait, it was guarded."""
     newest_ms = max((order.tries.sent_at_ms for order in exits), default=0)
     return bracket.naked_known_ms is not None and bracket.naked_known_ms > newest_ms
+
+
+def _pause_ms(bracket: Bracket, refused: int, failure: Failure) -> int:
+    """Until the next attempt: what is bare cannot wait long, and what is barred is the first to leave when it may."""
+    if failure.barred_ms is not None:
+        return max(PAUSE_MS, failure.barred_ms)
+    soon = failure.never_left or bracket.naked_since_ms is not None
+    return min(PAUSE_MS << min(refused - 1, 10), SOON_PAUSE_MAX_MS if soon else PAUSE_MAX_MS)
 
 
 def is_held_up(turn: Turn, bracket: Bracket) -> bool:
@@ -100,18 +110,17 @@ def _write_off(turn: Turn, bracket: Bracket) -> Bracket:
     return turn.wake(bracket, turn.now_ms)
 
 
-def close_refused(turn: Turn, bracket: Bracket, client_id: str, *, never_left: bool) -> Bracket:
+def close_refused(turn: Turn, bracket: Bracket, client_id: str, failure: Failure) -> Bracket:
     """A closing order was refused, or never left: pause, look whether the position is still there, and try anew."""
     order = turn.state.orders[client_id]
     refused = sum(o.status is OrderStatus.REJECTED for o in orders_of(turn.state, bracket, Role.EXIT, Role.FLATTEN))
-    pause = min(PAUSE_MS * 2 ** min(refused - 1, 10), NOT_SENT_PAUSE_MAX_MS if never_left else PAUSE_MAX_MS)
+    pause = _pause_ms(bracket, refused, failure)
     order = turn.update_order(order, next_at_ms=turn.now_ms + pause)
-    if refused % ALERT_EVERY == 3:
-        last = "never reached the exchange" if never_left else f"was refused with {order.tries.error_code}"
+    if refused % ALERT_EVERY == 3 or pause > PAUSE_MAX_MS:
+        last = f"refused with {failure.code}: {failure.text}" if failure.code is not None else failure.text
         turn.alert(
             "close_refused",
-            f"the position could not be closed in {refused} attempts, the last one {last}: {order.tries.error_text}; "
-            "trying on",
+            f"the position could not be closed (attempt {refused}, {last}); trying again in {pause / 1000:g} s",
             bracket,
             client_id,
         )

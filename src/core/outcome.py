@@ -41,6 +41,15 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
         """Whether no byte of it left this machine, and another attempt may find a connection."""
         return self.resend_ms is not None and self.http_status is None and self.code is None
 
+    @property
+    def barred_ms(self) -> int | None:
+        """For how long nothing of the kind can leave: the address is banned, or a budget of ours is spent. None where
+        another attempt may be made at any time."""
+        is_held_back = self.kind is OutcomeKind.REFUSED and self.code is None and self.http_status is None
+        if self.retry_after_s is None or not (is_held_back or self.http_status == 418):
+            return None
+        return int(self.retry_after_s * 1000)
+
 
 OVERLOAD_PAUSE_MS: Final = 200
 """First pause after a proven overload refusal: the exchange advises 200/400/800 ms (binance-usdm.md §8)."""

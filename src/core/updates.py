@@ -24,7 +24,7 @@ from .events import (
 from .guarding import start_closing
 from .legs import standing_leg
 from .order import ALGO_TRIGGERED, ORDER_WORKING, SHOWN, AlgoOrder, Order, OrderChange, Verdict, apply_algo, apply_order
-from .outcome import OutcomeKind
+from .outcome import Failure, OutcomeKind
 from .resolving import ASK_AGAIN_MS, RESEND_TRIES, refuse_late_entry, refuse_leg
 from .state import PositionView, position_key
 from .turn import Turn
@@ -95,7 +95,7 @@ def submit_failed(turn: Turn, event: SubmitFailed) -> None:
             bracket = turn.state.brackets.get(algo.intent.signal_id)
             if bracket is not None and failure.never_left:
                 put_off(turn, bracket, algo)
-            _algo_failed(turn, algo, unknown=failure.kind is OutcomeKind.UNKNOWN)
+            _algo_failed(turn, algo, failure)
         return
     order = turn.state.orders.get(event.client_order_id)
     if order is None:
@@ -118,11 +118,12 @@ def submit_failed(turn: Turn, event: SubmitFailed) -> None:
     order = turn.update_order(order, status=OrderStatus.REJECTED, refusals=order.tries.refusals + 1)
     bracket = turn.state.brackets.get(order.intent.signal_id)
     if bracket is not None and not is_entry:
-        close_refused(turn, bracket, event.client_order_id, never_left=failure.never_left)
+        close_refused(turn, bracket, event.client_order_id, failure)
 
 
-def _algo_failed(turn: Turn, algo: AlgoOrder, *, unknown: bool) -> None:
+def _algo_failed(turn: Turn, algo: AlgoOrder, failure: Failure) -> None:
     """Protection could not be placed: what kind of 'not' was it?"""
+    unknown = failure.kind is OutcomeKind.UNKNOWN
     code, tries, role = algo.tries.error_code, algo.tries, algo.intent.role
     bracket = turn.state.brackets.get(algo.intent.signal_id)
     if bracket is None:
@@ -139,7 +140,7 @@ def _algo_failed(turn: Turn, algo: AlgoOrder, *, unknown: bool) -> None:
     if algo.intent.armed:  # the standing order finds out what is true when there is a position
         refuse_armed(turn, bracket, algo)
         return
-    refuse_leg(turn, algo)
+    refuse_leg(turn, algo, barred_ms=failure.barred_ms or 0)
     if code == WOULD_TRIGGER:
         crossed = CloseReason.STOP_CROSSED if role is Role.STOP_LOSS else CloseReason.TAKE_PROFIT_CROSSED
         start_closing(turn, bracket, crossed)

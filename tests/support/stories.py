@@ -65,6 +65,7 @@ P0 = client_order_id("signal-1", Role.TAKE_PROFIT)
 P1 = client_order_id("signal-1", Role.TAKE_PROFIT, 1)
 X0 = client_order_id("signal-1", Role.EXIT)
 X1 = client_order_id("signal-1", Role.EXIT, 1)
+X2 = client_order_id("signal-1", Role.EXIT, 2)
 F0 = client_order_id("signal-1", Role.FLATTEN)
 F1 = client_order_id("signal-1", Role.FLATTEN, 1)
 
@@ -184,6 +185,11 @@ class Story(StoryLog):
     def send_fails(self, client_id: str) -> list[AnyCommand]:
         """A send finds no connection."""
         return self._failed(client_id, classify(http_status=None, code=None, text="no connection", sent=False))
+
+    def send_barred(self, client_id: str, until_ms: int) -> list[AnyCommand]:
+        """A send is held back: a ban."""
+        wait_s = (until_ms - self.now) / 1000
+        return self._failed(client_id, Failure(kind=OutcomeKind.REFUSED, text="not sent: banned", retry_after_s=wait_s))
 
     def unknown(self, client_id: str) -> list[AnyCommand]:
         """Nobody knows what became of a send."""

@@ -12,7 +12,7 @@ from bracketeer.core.commands import CancelOrder, LookUpSymbol
 from bracketeer.core.settings import Policy
 from bracketeer.core.signal import SignalType
 from bracketeer.core.values import AlgoStatus, ArmingMode, OrderStatus, Side
-from tests.support.stories import E0, F0, F1, P0, RULES, S0, S1, X0, X1, Story, submits
+from tests.support.stories import E0, F0, F1, P0, RULES, S0, S1, X0, X1, X2, Story, submits
 
 LONG, SHORT = SignalType.LONG_ENTRY, SignalType.SHORT_ENTRY
 
@@ -192,7 +192,7 @@ def test_places_a_stop_anew_when_it_goes_while_the_close_is_refused() -> None:
 
 def test_closes_soon_when_the_stop_goes_while_refused_closes_pause() -> None:
     """While a stop guards, refusals may wait for seconds; once the position is bare the next close leaves at once, and
-    its refusal pauses as before."""
+    the ones after it a second later at most."""
     story = Story().protected()
     story.close()
     for _ in range(5):
@@ -204,7 +204,25 @@ def test_closes_soon_when_the_stop_goes_while_refused_closes_pause() -> None:
     closes = submits(story.run_until(story.now + 300))
     assert len(closes) == 1
     story.refuse(closes[0], -2022)
-    assert submits(story.run_until(story.now + 2_000)) == []
+    assert len(submits(story.run_until(story.now + 1_000))) == 1
+
+
+def test_is_first_to_leave_when_a_ban_is_over() -> None:
+    """Nothing leaves during a ban, so nothing is tried, and a person is told; at its end the close goes at once, and
+    the stop that went meanwhile."""
+    story = Story().protected()
+    until = story.now + 120_000
+    story.close()
+    story.send_barred(X0, until)
+    assert story.alerts == ["close_refused"]
+    story.now += 100
+    barred = submits(story.algo_told(S0, AlgoStatus.CANCELED))
+    barred += submits(story.run_until(story.now + 300))
+    assert barred == [S1, X1]  # what went is tried once, for the ban may be over; then no more
+    for client_id in barred:
+        story.send_barred(client_id, until)
+    assert submits(story.run_until(until - 1)) == []
+    assert submits(story.run_until(until)) == [X2, S1]
 
 
 def test_tries_again_within_a_second_when_a_close_found_no_connection() -> None:
