@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import json
 import sys
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from bracketeer.simulator.faults import CATALOGUE
 from tests.simulation.__main__ import main, shrink
 from tests.simulation.mutants import search_from_hint
 from tests.simulation.run import Run, play, play_run
-from tests.simulation.story import Step, Story, make_story
+from tests.simulation.scheduler import STEPS_PER_INSTANT, Scheduler
+from tests.simulation.story import ANY_CODE, Step, Story, make_story
 
 BATCH = 8
 
@@ -42,6 +45,48 @@ def test_other_seeds_are_other_runs() -> None:
     story = replace(make_story(7), preemption=0.1)
     assert play(story, traced=True).trace != play(replace(story, seed=8), traced=True).trace
     assert make_story(7).steps != make_story(8).steps
+
+
+NOT_DRAWN = {
+    "order_shrunk": "an entry is told from others by the quantity its signal asked for",
+    "clock_step": "stories turn the clock in a step of their own, always forward",
+}
+
+
+def test_stories_bring_every_fault_there_is() -> None:
+    """What is not drawn is not tested: each of the exchange's faults, each error code it knows, and what befalls disk,
+    network, process, clocks and rules; with one symbol and with several, with claims, and with streams that end."""
+    stories = [make_story(seed) for seed in range(3_000)]
+    steps = [step for story in stories for step in story.steps]
+    faults = {step.options["name"] for step in steps if step.what == "fault"} | {"banned"}
+    assert {fault.value for fault in CATALOGUE} - faults == set(NOT_DRAWN)
+    assert {step.options["code"] for step in steps if step.options.get("name") == "refuse"} >= set(ANY_CODE)
+    assert {step.what for step in steps} == {name.removeprefix("_do_") for name in vars(Run) if name.startswith("_do_")}
+    drawn = {what: {step.options.get("how", step.options.get("where")) for step in steps if step.what == what}
+             for what in ("disk", "crash", "hand")}  # fmt: skip
+    assert drawn == {
+        "disk": {"full", "failing", "stalling"},
+        "crash": {"now", "write", "send", "sent"},
+        "hand": {"part", "all", "add", "over"},
+    }
+    symbols = Counter(
+        len({step.options["symbol"] for step in story.steps if "symbol" in step.options}) for story in stories
+    )
+    assert symbols[2] + symbols[3] > 5 * symbols[1] > 0
+    assert 0.1 < sum(bool(story.policy) for story in stories) / len(stories) < 0.2
+    assert 0.05 < sum(story.stream_life_s is not None for story in stories) / len(stories) < 0.15
+
+
+def test_a_task_that_spins_is_named() -> None:
+    """Waiting without letting time pass would keep a story, and CI, for ever."""
+    scheduler = Scheduler(1)
+
+    def again() -> None:
+        scheduler.call_in(0, again)
+
+    again()
+    with pytest.raises(RuntimeError, match="one instant"):
+        all(scheduler.step() for _ in range(STEPS_PER_INSTANT + 10))
 
 
 def test_a_failing_story_is_shortened() -> None:

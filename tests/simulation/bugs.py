@@ -30,7 +30,7 @@ EXITS = (Role.EXIT, Role.FLATTEN)
 # Once (P1).
 
 
-@mutant("A send that timed out counts as refused and is sent again.", first=22)
+@mutant("A send that timed out counts as refused and is sent again.", first=20)
 def resend_on_timeout(patch: Patches) -> None:
     def make(classify: Any) -> Any:
         def classified(**facts: Any) -> Any:
@@ -43,7 +43,7 @@ def resend_on_timeout(patch: Patches) -> None:
     patch.function("core.outcome", "classify", make)
 
 
-@mutant("An entry of unknown outcome is sent again under a new client id, since the old one may be taken.", first=5)
+@mutant("An entry of unknown outcome is sent again under a new client id, since the old one may be taken.", first=12)
 def new_client_id_on_retry(patch: Patches) -> None:
     def make(resolve: Any) -> Any:
         def resolved(turn: Any, bracket: Any, order: Any) -> Any:
@@ -58,7 +58,7 @@ def new_client_id_on_retry(patch: Patches) -> None:
 
 
 @mutant(
-    "The first answer that an order does not exist is believed, while its request may still be on its way.", first=86
+    "The first answer that an order does not exist is believed, while its request may still be on its way.", first=27
 )
 def believe_first_2013(patch: Patches) -> None:
     def make(weigh: Any) -> Any:
@@ -73,7 +73,7 @@ def believe_first_2013(patch: Patches) -> None:
     patch.function("core.resolving", "order_not_found", make)
 
 
-@mutant("A signal id is forgotten when its trade is over, so a signal that comes again is followed again.", first=6)
+@mutant("A signal id is forgotten when its trade is over, so a signal that comes again is followed again.", first=0)
 def forget_ended_signals(patch: Patches) -> None:
     def make(receive: Any) -> Any:
         def forgetful(turn: Any, event: Any) -> None:
@@ -86,7 +86,7 @@ def forget_ended_signals(patch: Patches) -> None:
     patch.function("core.intake", "receive", make)
 
 
-@mutant("A new process begins with an empty list of signals that were followed.", first=198)
+@mutant("A new process begins with an empty list of signals that were followed.", first=0)
 def forget_signals_on_restart(patch: Patches) -> None:
     def make(started: Any) -> Any:
         def forgetful(turn: Any, event: Any) -> None:
@@ -98,7 +98,7 @@ def forget_signals_on_restart(patch: Patches) -> None:
     patch.function("core.engine", "_engine_started", make)
 
 
-@mutant("What was in flight when the process died is taken for never sent.", first=82)
+@mutant("What was in flight when the process died is taken for never sent.", first=12)
 def in_flight_never_left(patch: Patches) -> None:
     def make(started: Any) -> Any:
         def hopeful(turn: Any, event: Any) -> None:
@@ -115,9 +115,7 @@ def in_flight_never_left(patch: Patches) -> None:
 # Protected (P2).
 
 
-@mutant(
-    "A question about a position that failed is taken for the answer that it is gone: somebody closed it.", first=25
-)
+@mutant("A question about a position that failed is taken for the answer that it is gone: somebody closed it.", first=5)
 def failed_query_is_flat(patch: Patches) -> None:
     def make(failed: Any) -> Any:
         def believing(turn: Any, event: Any) -> None:
@@ -132,7 +130,7 @@ def failed_query_is_flat(patch: Patches) -> None:
     patch.function("core.engine", "_look_up_failed", make)
 
 
-@mutant("The take profit is sent first and the stop loss behind it.", first=2)
+@mutant("The take profit is sent first and the stop loss behind it.", first=0)
 def stop_after_take_profit(patch: Patches) -> None:
     def make(plan: Any) -> Any:
         def planned(*args: Any, **facts: Any) -> Any:
@@ -146,7 +144,7 @@ def stop_after_take_profit(patch: Patches) -> None:
     patch.function("core.protection", "plan_protection", make)
 
 
-@mutant("One stream event in four is dropped on its way to the engine.", first=0)
+@mutant("One stream event in four is dropped on its way to the engine.", first=1)
 def drop_stream_events(patch: Patches) -> None:
     def make(emit: Any) -> Any:
         def dropping(self: Any, event: Any) -> None:
@@ -164,7 +162,7 @@ def no_naked_limit(patch: Patches) -> None:
     patch.function("core.protection", "_deadline", lambda _: lambda *args: None)
 
 
-@mutant("A stop of unknown outcome is taken for live.", first=12)
+@mutant("A stop of unknown outcome is taken for live.", first=11)
 def unresolved_stop_is_live(patch: Patches) -> None:
     def make(resting: Any) -> Any:
         def hopeful(turn: Any, bracket: Any, role: Any) -> Any:
@@ -176,11 +174,11 @@ def unresolved_stop_is_live(patch: Patches) -> None:
     patch.function("core.guarding", "_resting", make)
 
 
-@mutant("A refusal that says that such an order is there (-4116, -4130) is taken for our own live stop.", first=218)
+@mutant("A refusal that says that such an order is there (-4116, -4130) is taken for our own live stop.", first=77)
 def already_there_is_live(patch: Patches) -> None:
     def make(failed: Any) -> Any:
-        def hopeful(turn: Any, algo: Any, *, unknown: bool) -> None:
-            failed(turn, algo, unknown=unknown)
+        def hopeful(turn: Any, algo: Any, failure: Any) -> None:
+            failed(turn, algo, failure)
             now = turn.state.algos[algo.intent.client_order_id]
             if now.status is AlgoStatus.UNRESOLVED and now.tries.error_code in (-4116, -4130):
                 live = replace(now, status=AlgoStatus.NEW, live_since_ms=turn.now_ms, acked_ms=turn.now_ms)
@@ -246,7 +244,7 @@ def no_reduce_only(patch: Patches) -> None:
     patch.function("execution.binance.orders", "_common", lambda common: lambda i: common(i) | {"reduceOnly": None})
 
 
-@mutant("The sibling that still rests after the position is gone is left to itself.", first=37)
+@mutant("The sibling that still rests after the position is gone is left to itself.", first=17)
 def forget_sibling_cancel(patch: Patches) -> None:
     def make(clear: Any) -> Any:
         def cleared(turn: Any, bracket: Any, algo: Any) -> Any:
@@ -257,7 +255,7 @@ def forget_sibling_cancel(patch: Patches) -> None:
     patch.function("core.clearing", "_clear_algo", make)
 
 
-@mutant("A cancel that failed is taken for done.", first=146, arm="with_entry")
+@mutant("A cancel that failed is taken for done.", first=55, arm="with_entry")
 def failed_cancel_is_done(patch: Patches) -> None:
     def make(failed: Any) -> Any:
         def hopeful(turn: Any, event: Any) -> None:
@@ -275,7 +273,7 @@ def failed_cancel_is_done(patch: Patches) -> None:
 # True (P4).
 
 
-@mutant("What was asked to be closed is taken for closed when the exchange accepts the order.", first=11)
+@mutant("What was asked to be closed is taken for closed when the exchange accepts the order.", first=26)
 def believe_the_request(patch: Patches) -> None:
     def make(acknowledged: Any) -> Any:
         def hopeful(turn: Any, event: Any) -> None:
@@ -302,7 +300,7 @@ def count_fills_twice(patch: Patches) -> None:
     patch.function("core.order", "apply_order", make)
 
 
-@mutant("Every order on the account is taken for ours, and cleared away where nothing is open.", first=26)
+@mutant("Every order on the account is taken for ours, and cleared away where nothing is open.", first=8)
 def cancel_foreign_orders(patch: Patches) -> None:
     patch.function("core.client_ids", "is_ours", lambda _: lambda client_id: True)
 
@@ -315,7 +313,7 @@ def skip_the_sync(patch: Patches) -> None:
     patch.method(Durability, "wait", lambda _: lambda self, seq, timeout_s: None)
 
 
-@mutant("A sync that failed is taken for done.", first=5)
+@mutant("A sync that failed is taken for done.", first=27)
 def swallow_sync_errors(patch: Patches) -> None:
     def make(sync: Any) -> Any:
         def quiet(self: Any, file: Any, waiting: Any) -> None:
@@ -341,7 +339,7 @@ def keep_the_torn_line(patch: Patches) -> None:
     patch.function("core.audit_recovery", "_cut", make)
 
 
-@mutant("A line that the disk refuses is dropped: trading goes on without it.", first=3)
+@mutant("A line that the disk refuses is dropped: trading goes on without it.", first=16)
 def drop_refused_lines(patch: Patches) -> None:
     def make(fail: Any) -> Any:
         def dropping(self: Any, error: Any) -> None:
@@ -351,3 +349,14 @@ def drop_refused_lines(patch: Patches) -> None:
         return dropping
 
     patch.method(JournalWriter, "_fail", make)
+
+
+@mutant("A claimed position is entered into the books, and nobody places its stop.", first=22)
+def claim_on_paper(patch: Patches) -> None:
+    def make(guard: Any) -> Any:
+        def idle(turn: Any, bracket: Any) -> Any:
+            return bracket if bracket.claimed else guard(turn, bracket)
+
+        return idle
+
+    patch.function("core.guarding", "guard", make)

@@ -44,6 +44,8 @@ UNANSWERED_MS = 1_000
 """What a question costs that is not answered: the manager's patience."""
 UNANSWERED_MAX = 2
 """That a stop is gone takes two times three questions; so many of them may go unanswered."""
+BAN_KNOWN_MS = 200
+"""What was about to leave, in other threads, when a ban was heard of."""
 _ID_NAMES = ("newclientorderid", "clientalgoid", "origclientorderid")
 
 
@@ -93,8 +95,8 @@ class Judge:
         self.able_ms = 0  # since when the manager runs and can reach the exchange; far off while not
         self.silent_ms = 0  # until when it may not ask
         self.is_leaving = False  # the manager is being closed in an orderly way
+        self.ban = (0, 0)  # from when on the manager knows that it is banned, and until when
         self.is_dated_wrongly = False  # the newest signed request was refused for its timestamp
-        self.expects_limits = False
         self.worst_naked_ms = 0
         self.worst_known_ms = 0
         self.statuses: Counter[int] = Counter()
@@ -120,10 +122,17 @@ class Judge:
             client_id = data.split(b'"client_order_id":"', 1)[1].split(b'"', 1)[0]
             self._intents[(kind + client_id).decode()] = (name, end)
 
+    def is_claimed(self, symbol: str) -> None:
+        """The manager has taken a position of others over: from now on it is to guard it like its own."""
+        leg = self.leg(symbol)
+        leg.ours, leg.debt, leg.is_mixed = leg.total, ZERO, False
+
     # What leaves the manager.
 
     def request(self, sent: Sent) -> None:
         """A request leaves: P5, and what it says about the manager's doings."""
+        if self.ban[0] < self.now_ms < self.ban[1]:
+            raise Broken(f"P6: {sent.method} {sent.path} leaves during a ban")
         ours = {symbol: leg.ours for symbol, leg in self.legs.items() if not leg.is_mixed}
         told = {symbol: leg.told_ms for symbol, leg in self.legs.items()}
         wrong = self.orders.request(sent, ours, told, self.now_ms - self.able_ms)
@@ -167,18 +176,26 @@ class Judge:
         if place is None or self.disk.safe.get(place[0], 0) < place[1]:
             raise Broken(f"P5: {sent.method} {sent.path} {client_id} left before its intent was safe: {place}")
 
-    def answer(self, sent: Sent) -> None:
-        """The exchange answered: P6."""
+    def answer(self, sent: Sent, *, is_limit_made: bool = False) -> None:
+        """The exchange answered: P6. `is_limit_made`: a fault said 429 or 418, and no count of requests."""
         answer = sent.answer
         assert answer is not None
         self.statuses[answer.status] += 1
         if answer.status in (418, 429) and b"-1015" not in answer.body:  # a polite manager asks nothing until then
             wait_ms = 1000 * int(answer.headers.get("retry-after", "60"))
             self.silent_ms = max(self.silent_ms, self.now_ms + wait_ms)
+            if answer.status == 418:  # nothing can be done, not even closed, and whoever tries is banned for longer
+                self.able_ms = max(self.able_ms, self.now_ms + wait_ms)
         if "signature=" in sent.query:
             self.is_dated_wrongly = b"-1021" in answer.body
-        if answer.status in (418, 429) and not self.expects_limits:
+        if answer.status in (418, 429) and not is_limit_made:
             raise Broken(f"P6: {sent.method} {sent.path} was answered {answer.status}: {answer.body[:200]!r}")
+
+    def heard(self, answer: Any) -> None:
+        """An answer reached the manager: from then on it knows of a ban."""
+        if answer.status == 418:
+            wait_ms = 1000 * int(answer.headers.get("retry-after", "60"))
+            self.ban = (self.now_ms + BAN_KNOWN_MS, self.now_ms + wait_ms - self.round_trip_ms)
 
     def told(self, symbol: str, source: str, said_us: int) -> None:
         """An answer or event about a symbol reached the manager: does it tell of the gap?"""

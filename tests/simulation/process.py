@@ -19,7 +19,7 @@ from bracketeer import ExecutionReport, OrderExecutionManager, Settings, Signal
 from bracketeer.core import retry
 from bracketeer.core.errors import JournalUnavailable
 from bracketeer.execution import errand
-from bracketeer.execution.binance import client, transport
+from bracketeer.execution.binance import client, transport, user_stream
 from bracketeer.execution.clock import SystemClock
 
 from .disk import Disk, VirtualOs
@@ -64,6 +64,7 @@ def _find(what: Any) -> list[tuple[ModuleType, str]]:
 
 _THREADING = _find(threading)
 _FUTURES = _find(Future)
+_LIFE_S = user_stream.LIFE_S
 _POOLS = _find(ThreadPoolExecutor)
 _SOCKETS = _find(websocket_connect)
 
@@ -82,8 +83,10 @@ class Life:
         on_notice: Callable[[Any], None],
         skew_ms: int = 0,
         *,
+        stream_life_s: float | None = None,
         has_bare_session: bool = True,
     ) -> None:
+        self.stream_life_s = _LIFE_S if stream_life_s is None else stream_life_s
         self.has_bare_session = has_bare_session
         self.process = Process(f"manager-{number}")
         self.scheduler = scheduler
@@ -178,6 +181,7 @@ class Life:
         for module, key in _POOLS:
             setattr(module, key, self.threading.ThreadPoolExecutor)
         vars(errand)["start_new_thread"] = self.threading.start_new_thread
+        vars(user_stream)["LIFE_S"] = self.stream_life_s
         for module, key in _SOCKETS:
             setattr(module, key, lambda url, **_: VirtualConnection(self.wire, self.process, url))
         for name in _ON_DISK:
@@ -203,6 +207,7 @@ def put_back() -> None:
     for module, key in _POOLS:
         setattr(module, key, ThreadPoolExecutor)
     vars(errand)["start_new_thread"] = start_new_thread
+    vars(user_stream)["LIFE_S"] = _LIFE_S
     errand._owed.clear()  # of the killed
     for module, key in _SOCKETS:
         setattr(module, key, websocket_connect)

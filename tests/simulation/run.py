@@ -7,14 +7,16 @@ import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, ClassVar
 
 from bracketeer import ExecutionReport, Policy, ReportStatus, Settings, Signal, SignalType
-from bracketeer.core.commands import Alert
+from bracketeer.core.commands import Alert, Announce
 from bracketeer.core.values import ArmingMode
+from bracketeer.simulator.errors import ExchangeError
 from bracketeer.simulator.exchange import Exchange
 from bracketeer.simulator.faults import CATALOGUE, Fault, FaultName
 from bracketeer.simulator.profiles import Switches
@@ -30,7 +32,7 @@ from .wire import ADDRESS, Sent, Weather, Wire
 
 TICK_US = 500_000
 SETTLE_US = 90_000_000
-LIMIT_FAULTS = ("rate_limited", "order_limited", "banned")
+LIMIT_FAULTS = ("rate_limited", "order_limited")
 
 
 @dataclass
@@ -83,6 +85,7 @@ class Run:
         self._doom: tuple[str, int, bool] | None = None  # at which effect the process dies, and how
         self._down_us = 0
         self._outage_until_ms = 0
+        self._wall_ms = 0
         self._hook()
 
     # Set up.
@@ -95,6 +98,7 @@ class Run:
         wire.on_request = self._on_request
         wire.on_answer = self._on_answer
         wire.on_told = judge.told
+        wire.on_heard = judge.heard
         wire.on_unanswered = judge.unanswered
         wire.on_event = lambda text, is_heard: judge.stream.event(text, judge.now_ms, is_heard)
         wire.after_exchange = judge.look
@@ -113,13 +117,14 @@ class Run:
 
     def _on_answer(self, sent: Sent) -> None:
         assert sent.answer is not None
+        fault = self.exchange.requests.latest.get("fault", "")
         if self.trace is not None:
             fate = "dropped" if sent.answer.is_dropped else str(sent.answer.status)
-            fault = self.exchange.requests.latest.get("fault", "")
             self.note(f"   {sent.method} {sent.path}: {fate} {fault} {sent.answer.body[:160].decode(errors='replace')}")
         if sent.path in ("/fapi/v1/order", "/fapi/v1/algoOrder") and sent.method == "POST":
             self.figures["orders"] += 1
-        self.judge.answer(sent)
+        is_limit_made = fault in LIMIT_FAULTS or (sent.answer.status == 418 and self.faults["banned"] > 0)
+        self.judge.answer(sent, is_limit_made=is_limit_made)
 
     def note(self, text: str) -> None:
         """One line of the trace."""
@@ -140,7 +145,9 @@ class Run:
             self.note(f"** {step}")
             getattr(self, f"_do_{step.what}")(**step.options)
         self._calm_down()
-        self.run_until(lambda: not ending.unsettled(self), SETTLE_US, "settled", lambda: ending.unsettled(self))
+        silent_us = max(0, self.judge.silent_ms - self.judge.now_ms) * 1000  # a ban is sat out
+        within_us = SETTLE_US + silent_us
+        self.run_until(lambda: not ending.unsettled(self), within_us, "settled", lambda: ending.unsettled(self))
         ending.check(self)
         assert self.life is not None
         self.life.close()
@@ -221,12 +228,14 @@ class Run:
             settings,
             keys,
             self._hear,
-            self.story.skew_ms,
+            self.story.skew_ms + self._wall_ms,
+            stream_life_s=self.story.stream_life_s,
             has_bare_session=self.story.seed % 10 != 0,
         )
         self.note(f"## life {self._lives} starts")
         self.judge.able_ms = max(self.judge.now_ms, self._outage_until_ms)
         self.judge.is_leaving = False
+        self.judge.ban = (0, 0)  # it has to learn of that anew, too
         for leg in self.judge.legs.values():
             leg.known_ms, leg.seen_ms, leg.reads = None, None, 0  # a new process has to learn it anew
         self.life.start()
@@ -271,6 +280,9 @@ class Run:
             return  # words of the dying
         self.note(f"!! {notice}")
         self._search(notice)
+        if isinstance(notice, Announce) and notice.topic == "claimed":
+            self.figures["claimed"] += 1
+            self.judge.is_claimed(notice.symbol)
         self.notices.append(notice)
         if isinstance(notice, Alert):
             self.figures["alerts"] += 1
@@ -327,8 +339,6 @@ class Run:
         usual: dict[str, Any] = {"method": spec.method, "path": spec.path, "times": -1 if lasts_ms else spec.times}
         fault = Fault(spec.name, **(usual | options))
         self.faults[name] += 1
-        if name in LIMIT_FAULTS:
-            self.judge.expects_limits = True
         if name in ("liquidation", "adl"):
             self.by_hand.add(options["symbol"])
         self.exchange.fault(fault)
@@ -368,15 +378,16 @@ class Run:
         self.by_hand.add(symbol)
         self.faults["hand trade"] += 1
         quantity = quantity // rules.step_size * rules.step_size
-        # What is left may be worth less than an order must be, unless it only reduces.
-        self.exchange.trade_by_hand(symbol, side, quantity, reduce_only=how in ("part", "all"))
+        with suppress(ExchangeError):  # what the rules of the moment refuse does not happen
+            self.exchange.trade_by_hand(symbol, side, quantity, reduce_only=how in ("part", "all"))
         self.judge.look()
 
     def _do_limit(self, symbol: str) -> None:
         rules = self.exchange.venue.instruments[symbol]
         price = rules.to_tick(Decimal(PRICES[symbol]) * Decimal("0.7"))
         quantity = {"BTCUSDT": "0.01", "ETHUSDT": "0.1", "XRPUSDT": "100"}[symbol]
-        self.exchange.trade_by_hand(symbol, "BUY", Decimal(quantity), price=price)
+        with suppress(ExchangeError):
+            self.exchange.trade_by_hand(symbol, "BUY", Decimal(quantity), price=price)
 
     def _do_unstop(self, symbol: str) -> None:
         """A person cancels our stop."""
@@ -424,6 +435,18 @@ class Run:
             self.disk.is_full = self.disk.is_failing = self.disk.is_stalling = False
 
         self.scheduler.call_in(lasts_ms * 1000, mend)
+
+    def _do_ban(self) -> None:
+        """418 on everything from our address; two minutes."""
+        self.faults["banned"] += 1
+        self.exchange.fault(Fault(FaultName.BANNED, address=ADDRESS))
+
+    def _do_wall_clock(self, by_ms: int) -> None:
+        """The clock of the manager's machine is set, while its monotonic one goes on."""
+        self.faults["wall clock step"] += 1
+        self._wall_ms += by_ms
+        if self.life is not None:
+            self.life.clock.skew_ms += by_ms
 
     def _do_clock(self, by_ms: int) -> None:
         """The exchange's clock leaps ahead of our estimate. It never goes back: that is what its times are for."""

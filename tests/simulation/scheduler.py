@@ -13,6 +13,10 @@ START_US = 1_795_000_000_000_000
 """Some time in November 2026: virtual clocks start there."""
 
 
+STEPS_PER_INSTANT = 100_000
+"""Some dozens are usual; a task that spins would keep a story, and whoever waits for it, for ever."""
+
+
 class Killed(BaseException):
     """Thrown into the tasks of a process that is killed: no code of theirs may go on."""
 
@@ -84,6 +88,7 @@ class Scheduler:
         self.hub = getcurrent()
         self.failures: list[BaseException] = []
         self.steps = 0
+        self._instant_us = self._steps_before = 0
         self._preemption = preemption
         self._ready: list[tuple[Task, Any]] = []
         self._timers: list[tuple[int, int, Timer]] = []
@@ -170,6 +175,10 @@ class Scheduler:
     def step(self) -> bool:
         """Run one task until it waits, or else one timer; False when there is nothing to do."""
         self.steps += 1
+        if self.now_us != self._instant_us:
+            self._instant_us, self._steps_before = self.now_us, self.steps
+        elif self.steps - self._steps_before > STEPS_PER_INSTANT:
+            raise RuntimeError(f"{STEPS_PER_INSTANT} steps at one instant: somebody waits without letting time pass")
         if self._ready:
             chosen = int(self.dice.random() * len(self._ready)) if len(self._ready) > 1 else 0
             task, value = self._ready.pop(chosen)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, fields, replace
 from decimal import Decimal
 from typing import Any
 
+from bracketeer.simulator.error_codes import Code
 from tests.support.places import ALGO, ORDER, OTHER_CODES, PLACES
 
 PRICES = {"BTCUSDT": "60000", "ETHUSDT": "3000", "XRPUSDT": "0.6"}
@@ -26,17 +27,31 @@ ANY_REQUEST = (
     "status_503_unknown", "status_503_internal", "status_500", "status_502", "status_504", "timeout_1007", "bus_1006",
     "firewall", "garbled", "delay", "late_request", "late_at_engine",
 )  # fmt: skip
-QUERIES = ("order_denied", "order_denied", "stale_reads")
-LIMITS = ("rate_limited", "order_limited", "overloaded")
-STREAM_EVENTS = ("stream_lose", "stream_duplicate", "stream_reorder", "stream_delay", "stream_unknown")
+QUERIES = ("order_denied", "order_denied", "stale_reads", "empty_answer")
+LIMITS = ("rate_limited", "order_limited", "overloaded", "maintenance", "ban")
+STREAM_EVENTS = (
+    "stream_lose", "stream_duplicate", "stream_reorder", "stream_delay", "stream_unknown", "stream_garbled",
+)  # fmt: skip
 STREAM_ACTS = ("stream_drop", "stream_mute", "stream_unmute", "listen_key_expired")
 VENUE_ACTS = ("stop_canceled", "stop_expired", "trigger_rejected", "liquidation", "adl", "price_gap", "thin_book",
               "rules_changed")  # fmt: skip
+RULES = (
+    ("tickSize", {"BTCUSDT": "0.5", "ETHUSDT": "0.1", "XRPUSDT": "0.001"}),
+    ("marketMaxQty", {"BTCUSDT": "0.012", "ETHUSDT": "0.205", "XRPUSDT": "900.5"}),
+    ("notional", dict.fromkeys(PRICES, "700")),
+    ("status", dict.fromkeys(PRICES, "SETTLING")),
+)
+"""What a symbol's rules become for a while: all but the first keep entries out, or some of them."""
 EVENTS = ("", "ORDER_TRADE_UPDATE", "ACCOUNT_UPDATE", "ALGO_UPDATE")
 CODES = {
     ORDER: (-1000, -1001, -1006, -1007, -1008, -1021, -2013, -2018, -2019, -2022, -4118, -4116, -1111),
     ALGO: (-1000, -1001, -1006, -1007, -1008, -1021, -2011, -2013, -2021, -4116, -4130, -4509, -4509, -4045, -1111),
 }
+
+
+ANY_CODE = tuple(sorted({int(code) for code in Code} - {-1003, -1015}))
+"""Of limits nobody speaks who counts (P6)."""
+CLAIMS = {"external_position_claims": tuple(sorted(PRICES)), "claim_stop_distance_pct": Decimal(5)}
 
 
 @dataclass(frozen=True)
@@ -67,6 +82,7 @@ class Story:
     on_main: bool = False
     accepts_bare_stops: bool = True
     audit_max_bytes: int = 64 * 1024 * 1024
+    stream_life_s: float | None = None
     policy: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -83,7 +99,7 @@ class Story:
 def make_story(seed: int) -> Story:
     """The story of a seed: 20 to 60 signals on up to three symbols, and what befalls them."""
     dice = random.Random(f"{seed}/story")
-    symbols = dice.sample(sorted(PRICES), dice.choice((1, 2, 2, 3)))
+    symbols = dice.sample(sorted(PRICES), dice.choice((1, 2, 2, 2, 2, 3, 3, 3)))
     wanted = dice.choice((20, 20, 20, 20, 25, 25, 30, 40, 60))
     trouble = dice.choice((0.0, 0.3, 0.6, 1.0, 1.5))
     maker = _Maker(dice, symbols)
@@ -107,6 +123,8 @@ def make_story(seed: int) -> Story:
         jitter_us=dice.choice((0, 1_000, 10_000, 60_000)),
         skew_ms=dice.choice((0, 0, -400, 700, 60_000, -3_600_000)),
         on_main=dice.random() < 0.3,
+        stream_life_s=2.5 if dice.random() < 0.1 else None,
+        policy=CLAIMS if dice.random() < 0.15 else {},
     )
 
 
@@ -146,8 +164,8 @@ class _Maker:
         dice, symbol = self.dice, self.dice.choice(self.symbols)
         what = dice.choices(
             ("fault", "query", "limits", "event", "stream", "venue", "weather", "calm", "crash", "restart", "disk",
-             "clock", "unstop"),
-            weights=(30, 8, 4, 8, 6, 8, 6, 4, 8, 3, 3, 2, 2),
+             "clock", "wall_clock", "unstop"),
+            weights=(30, 8, 4, 8, 6, 8, 6, 4, 8, 3, 3, 2, 2, 2),
         )[0]  # fmt: skip
         match what:
             case "fault":
@@ -155,11 +173,16 @@ class _Maker:
             case "query":
                 name = dice.choice(QUERIES)
                 options: dict[str, Any] = {"name": name, "times": dice.choice((1, 2, 5))}
+                if name == "empty_answer":
+                    options["path"] = dice.choice([path for method, path, _ in PLACES if method == "GET"])
                 if name == "stale_reads":
                     options |= {"delay_ms": dice.choice((50, 300, 1500)), "lasts_ms": dice.choice((200, 2000))}
                 return Step("fault", options)
             case "limits":
-                return Step("fault", {"name": dice.choice(LIMITS), "times": dice.choice((1, 3)), "lasts_ms": 1500})
+                name = dice.choice(LIMITS)
+                if name == "ban":
+                    return Step(name)
+                return Step("fault", {"name": name, "times": dice.choice((1, 3)), "lasts_ms": 1500})
             case "event":
                 options = {"name": dice.choice(STREAM_EVENTS), "event": dice.choice(EVENTS)}
                 return Step("fault", options | {"times": dice.choice((1, 2, 5)), "delay_ms": dice.choice((20, 400))})
@@ -171,13 +194,17 @@ class _Maker:
                 options = {name: dice.choice((0.0, 0.05, 0.3)) for name in ("request_lost", "reply_lost", "late")}
                 return Step("weather", options | {"is_out": dice.random() < 0.2, "lasts_ms": dice.choice((300, 3000))})
             case "crash":
-                where = dice.choice(("now", "write", "send"))
+                where = dice.choice(("now", "write", "send", "sent"))
                 options = {"where": where, "in_effects": dice.randint(1, 12), "power": dice.random() < 0.5}
                 return Step("crash", options | {"down_ms": dice.choice((5, 300, 3000, 40_000))})
             case "disk":
-                return Step("disk", {"how": dice.choice(("full", "failing")), "lasts_ms": dice.choice((100, 2000))})
+                return Step(
+                    "disk", {"how": dice.choice(("full", "failing", "stalling")), "lasts_ms": dice.choice((100, 2000))}
+                )
             case "clock":
                 return Step("clock", {"by_ms": dice.choice((300, 900, 2500, 5000))})
+            case "wall_clock":
+                return Step(what, {"by_ms": dice.choice((-20_000, -900, 700, 2500, 20_000))})
             case _:
                 return Step(what, {"symbol": symbol} if what == "unstop" else {})
 
@@ -200,7 +227,7 @@ class _Maker:
         if match:
             options["match"] = match
         if name == "refuse":
-            options["code"] = dice.choice(CODES.get(path, OTHER_CODES))
+            options["code"] = dice.choice(ANY_CODE if dice.random() < 0.3 else CODES.get(path, OTHER_CODES))
         if name in ("delay", "late_request", "late_at_engine"):
             options["delay_ms"] = dice.choice((20, 120, 600, 1900, 2600))
         if name in ("status_500", "status_502", "status_504", "timeout_1007", "bus_1006"):
@@ -220,6 +247,6 @@ class _Maker:
             case "trigger_rejected":
                 options["code"] = -2019
             case "rules_changed":
-                options |= {"rules": {"tickSize": {"BTCUSDT": "0.5", "ETHUSDT": "0.1", "XRPUSDT": "0.001"}[symbol]},
-                            "lasts_ms": 5000}  # fmt: skip
+                rule, values = self.dice.choice(RULES)
+                options |= {"rules": {rule: values[symbol]}, "lasts_ms": 5000}
         return Step("fault", options)

@@ -71,6 +71,7 @@ class Wire:
         # The manager learned something about a symbol, from an event (its type) or a true answer (method and path), and
         # when the exchange said it.
         self.on_told: Callable[[str, str, int], None] = lambda symbol, source, said_us: None
+        self.on_heard: Callable[[HttpAnswer], None] = lambda answer: None  # as it reaches who asked
         # An event reached a living process, and whether connection and process are still there.
         self.on_event: Callable[[str, Callable[[], bool]], None] = lambda text, is_heard: None
         # A question (the symbol it names, its path) will have no true answer, or a late one.
@@ -175,6 +176,8 @@ class VirtualAdapter(BaseAdapter):
                 wire.on_unanswered(symbol, sent.path)
 
             def come_back() -> None:
+                if value is not None and not (reply.is_given_up or self._process.is_dead):
+                    wire.on_heard(value)
                 if tells and symbol and not (reply.is_given_up or self._process.is_dead):
                     wire.on_told(symbol, f"{sent.method} {sent.path}", said_us)
                 reply.put(value)

@@ -20,6 +20,9 @@ PLACES: tuple[tuple[str, str, dict[str, str]], ...] = (
     ("GET", "/fapi/v3/positionRisk", {}),
     ("GET", "/fapi/v1/userTrades", {}),
     ("GET", "/fapi/v1/time", {}),
+    ("GET", "/fapi/v1/exchangeInfo", {}),
+    ("GET", "/fapi/v2/ticker/price", {}),
+    ("GET", "/fapi/v1/accountConfig", {}),
     ("", "/fapi/v1/listenKey", {}),
     ("", "/fapi/*", {}),
 )

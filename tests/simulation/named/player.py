@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from bracketeer.simulator.algo import AlgoTicket
-from bracketeer.simulator.faults import Fault, FaultName
 
 from .. import ending
 from ..judge import Broken
@@ -87,12 +86,6 @@ class NamedRun(Run):
             more["timestamp"] = self.exchange.clock.now_ms() - more.pop("age_ms")
         super()._do_signal(symbol, kind, id, quantity, **more)
 
-    def _do_ban(self) -> None:
-        """418 on everything from our address; two minutes."""
-        self.judge.expects_limits = True
-        self.faults["banned"] += 1
-        self.exchange.fault(Fault(FaultName.BANNED, address=ADDRESS))
-
     def _do_lift(self) -> None:
         """Every fault of the exchange ends."""
         self.exchange.faults.lift()
@@ -102,12 +95,6 @@ class NamedRun(Run):
         self.faults["delisted"] += 1
         self.exchange.delist(symbol)
         self.judge.look()
-
-    def _do_wall_clock(self, by_ms: int) -> None:
-        """The clock of the manager's machine is set, while its monotonic one goes on."""
-        assert self.life is not None
-        self.faults["wall clock step"] += 1
-        self.life.clock.skew_ms += by_ms
 
     def _do_deaf(self) -> None:
         """From here on whoever is told of alerts raises."""
