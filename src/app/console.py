@@ -12,7 +12,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final, cast
 
 import msgspec
 import typer
@@ -20,6 +20,7 @@ from rich.console import Console, RenderableType
 from rich.text import Text
 
 from ..core.errors import BracketeerError
+from .outlet import PIPE_ENDED, Outlet, OutputError
 
 EXIT_FAILED: Final = 1
 EXIT_INTERRUPTED: Final = 130
@@ -36,19 +37,26 @@ _encode = msgspec.json.Encoder(enc_hook=str, decimal_format="string").encode
 
 
 class Output:
-    """What a command says. With `as_json` nothing but JSON reaches stdout, one document per line."""
+    """What a command says. With `as_json` nothing but JSON reaches stdout, one document per line.
 
-    def __init__(self, *, as_json: bool) -> None:
+    A stdout that cannot be written ends the command, unless `must_go_on`: a manager with positions to watch does not
+    stop for want of a listener. `is_lost` says that it happened. What stderr refuses is dropped.
+    """
+
+    def __init__(self, *, as_json: bool, must_go_on: bool = False) -> None:
         self.as_json = as_json
-        self.console = Console(highlight=False)
+        self.is_lost = False
+        self._must_go_on = must_go_on
+        self._stdout = Outlet(sys.stdout, self._refused)
+        self.console = Console(file=cast(IO[str], self._stdout), highlight=False)
         if not self.console.is_terminal:
             self.console.width = PIPED_WIDTH
-        self.aside = Console(stderr=True, highlight=False, soft_wrap=True)
+        self.aside = Console(file=cast(IO[str], Outlet(sys.stderr, lambda _: None)), highlight=False, soft_wrap=True)
 
     def document(self, value: Any) -> None:
         """One JSON document on a line of its own."""
-        sys.stdout.write(_encode(value).decode() + "\n")
-        sys.stdout.flush()
+        self._stdout.write(_encode(value).decode() + "\n")
+        self._stdout.flush()
 
     def show(self, *renderables: RenderableType) -> None:
         """Something for people, on stdout; left out in JSON mode."""
@@ -63,27 +71,49 @@ class Output:
 
     def failure(self, error: BracketeerError) -> None:
         """A code and a sentence, never a traceback: on stderr, or as the JSON document."""
-        if self.as_json:
+        if self.as_json and not self.is_lost:
             self.document({"error": {"code": error.code, "message": error.message, "context": error.context}})
             return
         facts = " ".join(f"{name}={value}" for name, value in error.context.items())
         parts: list[str | tuple[str, str]] = [(f"{BAD} {error.code}", "bold red"), f": {error.message}"]
         self.aside.print(Text.assemble(*parts, (f" ({facts})" if facts else "", "dim")))
 
+    def end(self) -> None:
+        """What nobody took by now is dropped."""
+        if self.is_lost:
+            self._stdout.give_up()
+
+    def _refused(self, error: OSError) -> None:
+        is_news, self.is_lost = not self.is_lost, True
+        what, reason = "stdout cannot be written", error.strerror or str(error)
+        if not self._must_go_on:
+            if error.errno in PIPE_ENDED:  # who reads only the beginning, as `head` does, wants to hear no more
+                raise typer.Exit(EXIT_FAILED)
+            raise OutputError(what, reason=reason)
+        if is_news:
+            on_record = "the work goes on all the same, and what becomes of it is in the audit log"
+            self.failure(OutputError(f"{what}: {on_record}", reason=reason))
+
 
 @contextmanager
-def speaking(*, as_json: bool) -> Iterator[Output]:
-    """Run a command's work: a failure we have words for is said and ends with exit code 1, Ctrl-C with 130."""
-    output = Output(as_json=as_json)
+def speaking(*, as_json: bool, must_go_on: bool = False) -> Iterator[Output]:
+    """Run a command's work: a failure we have words for is said and ends with exit code 1, Ctrl-C with 130.
+
+    So does one whose result nobody could read, with 1; with `must_go_on` not before its work is done."""
+    output = Output(as_json=as_json, must_go_on=must_go_on)
     try:
         with _stopping_tidily():
             yield output
+        if output.is_lost:
+            raise typer.Exit(EXIT_FAILED)
     except BracketeerError as error:
         output.failure(error)
         raise typer.Exit(EXIT_FAILED) from None
     except KeyboardInterrupt:
         output.note("[dim]interrupted[/dim]")
         raise typer.Exit(EXIT_INTERRUPTED) from None
+    finally:
+        output.end()
 
 
 STOP_LIMIT_S = 10.0

@@ -141,7 +141,7 @@ def follow_json(
     The positions are watched as long as it runs. A line that cannot be read is refused, on record, and the next one is
     taken. Exits with 1 if any signal was refused or failed.
     """
-    with speaking(as_json=as_json) as output:
+    with speaking(as_json=as_json, must_go_on=True) as output:
         venue = Venue(base_url, stream_url, audit_dir, mainnet)
         with _opened(file) as lines, venue.manager(_alerts_to(output)) as manager:
             wishes = (partial(manager.execute_json, line) for line in lines if line.strip())
@@ -151,7 +151,7 @@ def follow_json(
 
 
 def _follow(signal: Signal, venue: Venue, *, as_json: bool) -> None:
-    with speaking(as_json=as_json) as output:
+    with speaking(as_json=as_json, must_go_on=True) as output:
         with venue.manager(_alerts_to(output)) as manager:
             done = _carry_out(output, manager, lambda: manager.execute_signal(signal))
         if not done:

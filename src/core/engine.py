@@ -201,8 +201,9 @@ def _engine_started(turn: Turn, event: EngineStarted) -> None:
     state.started_ms = event.at_ms
     state.stream_up = False
     dead_after = event.at_ms + event.policy.recv_window_ms + event.policy.clock_margin_ms
+    # No pause of before counts any more: a ban or a spent budget was the other process's, and so was its clock.
     for order in list(state.orders.values()):
-        changes: dict[str, Any] = {"asking": False}
+        changes: dict[str, Any] = {"asking": False, "next_at_ms": _soon(order.tries.next_at_ms, event.at_ms)}
         if order.status in ORDER_LOCAL:
             changes |= {
                 "status": OrderStatus.UNRESOLVED,
@@ -211,7 +212,7 @@ def _engine_started(turn: Turn, event: EngineStarted) -> None:
             }
         turn.update_order(order, **changes)
     for algo in list(state.algos.values()):
-        changes = {"asking": False}
+        changes = {"asking": False, "next_at_ms": _soon(algo.tries.next_at_ms, event.at_ms)}
         if algo.status in ALGO_LOCAL:
             changes |= {
                 "status": AlgoStatus.UNRESOLVED,
@@ -223,6 +224,10 @@ def _engine_started(turn: Turn, event: EngineStarted) -> None:
     for bracket in list(state.brackets.values()):
         is_lost = state.orders[bracket.entry_id].status is OrderStatus.UNRESOLVED  # whether it is bare, first of all
         turn.look_at_symbol(turn.update(bracket, asking=False), "started", position_only=is_lost)
+
+
+def _soon(due_ms: int | None, now_ms: int) -> int | None:
+    return due_ms if due_ms is None else min(due_ms, now_ms)
 
 
 def _stream_connected(turn: Turn, event: StreamConnected) -> None:

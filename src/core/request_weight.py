@@ -91,6 +91,8 @@ class RequestWeightTracker:
 
     Args:
         now_ms: the exchange's clock, in ms; windows are aligned to its minutes and ten seconds.
+        steady_ms: a clock in ms that never steps, on which pauses and bans end: measuring the exchange's clock anew
+            must neither shorten a ban nor prolong it. Default: `now_ms`.
         limits: by pool (`usage_pools`), where not the defaults; `update_limits` brings the exchange's own.
         warning_threshold: fraction of a pool at which `on_warning` is told, once per window.
         hard_threshold: fraction at which entries and routine questions stop.
@@ -102,6 +104,7 @@ class RequestWeightTracker:
         self,
         *,
         now_ms: Callable[[], int],
+        steady_ms: Callable[[], int] | None = None,
         limits: Mapping[str, int] | None = None,
         warning_threshold: float = 0.8,
         hard_threshold: float = 0.9,
@@ -114,6 +117,7 @@ class RequestWeightTracker:
         if effective.keys() != LIMITS_DEFAULT.keys() or min(effective.values()) <= 0:
             raise ValueError(f"limits must be positive, for {', '.join(LIMITS_DEFAULT)}")
         self._now_ms = now_ms
+        self._steady_ms = steady_ms or now_ms
         self._warning = warning_threshold
         self._shares = {
             RequestClass.EXIT: 1.0,
@@ -125,7 +129,7 @@ class RequestWeightTracker:
         self._lock = threading.Lock()
         self._pools = {name: UsageWindow(limit, LENGTHS_MS[name]) for name, limit in effective.items()}
         self._tokens = 0
-        self._limited_until_ms = 0
+        self._limited_until_ms = 0  # these three on the steady clock
         self._orders_limited_until_ms = 0
         self._banned_until_ms = 0
 
@@ -184,24 +188,24 @@ class RequestWeightTracker:
     def note_rate_limited(self, retry_after_s: float | None = None) -> None:
         """A 429 came: only exits and protection until then; without `Retry-After`, until the next minute."""
         with self._lock:
-            self._limited_until_ms = max(self._limited_until_ms, self._retry_ms(retry_after_s))
+            self._limited_until_ms = max(self._limited_until_ms, self._retry_at_ms(retry_after_s))
 
     def note_orders_limited(self, retry_after_s: float | None = None) -> None:
         """A 429 for the number of orders came (-1015): no entry until then. It is the account's pool, not the
         address's: questions go on (binance-usdm.md §7.3)."""
         with self._lock:
-            self._orders_limited_until_ms = max(self._orders_limited_until_ms, self._retry_ms(retry_after_s))
+            self._orders_limited_until_ms = max(self._orders_limited_until_ms, self._retry_at_ms(retry_after_s))
 
-    def note_banned(self, until_ms: int | None = None) -> None:
-        """A 418 came: nothing until then (`ban_end_ms` reads it from the text); unsaid, two minutes."""
+    def note_banned(self, length_ms: int | None = None) -> None:
+        """A 418 came: nothing for so long; unsaid, two minutes."""
         with self._lock:
-            now_ms = self._now_ms()
-            self._banned_until_ms = max(self._banned_until_ms, until_ms or now_ms + _BAN_DEFAULT_MS)
+            until_ms = self._steady_ms() + (_BAN_DEFAULT_MS if length_ms is None else length_ms)
+            self._banned_until_ms = max(self._banned_until_ms, until_ms)
 
     def ban_left_ms(self) -> int:
         """How long nothing at all may be sent; 0 without a ban."""
         with self._lock:
-            return max(0, self._banned_until_ms - self._now_ms())
+            return self._left_ms(self._banned_until_ms)
 
     def update_limits(self, rate_limits: Iterable[Mapping[str, Any]]) -> None:
         """Take the limits from exchangeInfo's `rateLimits`; rules of other kinds are left alone."""
@@ -213,19 +217,22 @@ class RequestWeightTracker:
         """What is used now, against which limits, and when it ends."""
         with self._lock:
             now_ms = self._roll()
-            pools = {name: self._status(pool, now_ms) for name, pool in self._pools.items()}
-            limited_until_ms = max(self._limited_until_ms, self._orders_limited_until_ms)
+            pools = {name: self._status(pool) for name, pool in self._pools.items()}
+            limited_ms = self._left_ms(max(self._limited_until_ms, self._orders_limited_until_ms))
+            banned_ms = self._left_ms(self._banned_until_ms)
             return UsageStatus(
                 level=max((pool.level for pool in pools.values()), key=_LEVELS.index),
                 pools=pools,
-                limited_until_ms=limited_until_ms if now_ms < limited_until_ms else None,
-                banned_until_ms=self._banned_until_ms if now_ms < self._banned_until_ms else None,
+                limited_until_ms=now_ms + limited_ms if limited_ms else None,
+                banned_until_ms=now_ms + banned_ms if banned_ms else None,
             )
 
-    def _retry_ms(self, retry_after_s: float | None) -> int:
-        now_ms = self._roll()
-        minute_end = (now_ms // _MINUTE_MS + 1) * _MINUTE_MS
-        return minute_end if retry_after_s is None else now_ms + round(retry_after_s * 1000)
+    def _left_ms(self, until_ms: int) -> int:
+        return max(0, until_ms - self._steady_ms())
+
+    def _retry_at_ms(self, retry_after_s: float | None) -> int:
+        rest_of_minute_ms = _MINUTE_MS - self._roll() % _MINUTE_MS
+        return self._steady_ms() + (rest_of_minute_ms if retry_after_s is None else round(retry_after_s * 1000))
 
     def _roll(self) -> int:
         now_ms = self._now_ms()
@@ -240,12 +247,13 @@ class RequestWeightTracker:
         return Reservation(self._tokens, now_ms)
 
     def _admission(self, purpose: RequestClass, now_ms: int, weight: int, orders: int) -> Admission:
-        if now_ms < self._banned_until_ms:
-            return _until("banned", self._banned_until_ms, now_ms)
-        if now_ms < self._limited_until_ms and purpose not in (RequestClass.PROTECT, RequestClass.EXIT):
-            return _until("rate_limited", self._limited_until_ms, now_ms)
-        if now_ms < self._orders_limited_until_ms and purpose is RequestClass.ENTRY:
-            return _until("rate_limited", self._orders_limited_until_ms, now_ms)
+        if (left_ms := self._left_ms(self._banned_until_ms)) > 0:
+            return _until("banned", now_ms, left_ms)
+        is_urgent = purpose in (RequestClass.PROTECT, RequestClass.EXIT)
+        if (left_ms := self._left_ms(self._limited_until_ms)) > 0 and not is_urgent:
+            return _until("rate_limited", now_ms, left_ms)
+        if (left_ms := self._left_ms(self._orders_limited_until_ms)) > 0 and purpose is RequestClass.ENTRY:
+            return _until("rate_limited", now_ms, left_ms)
         if purpose is RequestClass.PROTECT:
             return Admission(ok=True)
         for name, pool in self._pools.items():
@@ -271,11 +279,11 @@ class RequestWeightTracker:
     def _ceiling(self, purpose: RequestClass, pool: UsageWindow) -> int:
         return floor(pool.limit * self._shares[purpose] + _FLOAT_SLACK)
 
-    def _status(self, pool: UsageWindow, now_ms: int) -> PoolStatus:
+    def _status(self, pool: UsageWindow) -> PoolStatus:
         level: Level = "ok"
-        if now_ms < self._banned_until_ms:
+        if self._left_ms(self._banned_until_ms) > 0:
             level = "banned"
-        elif now_ms < max(self._limited_until_ms, self._orders_limited_until_ms):
+        elif self._left_ms(max(self._limited_until_ms, self._orders_limited_until_ms)) > 0:
             level = "limited"
         elif pool.used >= self._ceiling(RequestClass.ENTRY, pool):
             level = "held"
@@ -288,7 +296,7 @@ class RequestWeightTracker:
         for name, pool in self._pools.items():
             if not pool.warned and pool.fraction >= self._warning:
                 pool.warned = True
-                due.append((name, self._status(pool, self._now_ms())))
+                due.append((name, self._status(pool)))
         return due
 
     def _warn(self, due: list[tuple[str, PoolStatus]]) -> None:
@@ -297,5 +305,5 @@ class RequestWeightTracker:
                 self._on_warning(name, status)
 
 
-def _until(reason: str, until_ms: int, now_ms: int) -> Admission:
-    return Admission(ok=False, reason=reason, numbers={"until_ms": until_ms}, wait_ms=until_ms - now_ms)
+def _until(reason: str, now_ms: int, left_ms: int) -> Admission:
+    return Admission(ok=False, reason=reason, numbers={"until_ms": now_ms + left_ms}, wait_ms=left_ms)

@@ -53,10 +53,8 @@ class Claims:
             and not self._driver.read().on_symbol(event.symbol)
         )
 
-    def look(self) -> bool:
+    def look(self) -> None:
         """Ask for the positions and claim those that are meant; what is claimed already changes nothing.
-
-        Whether all that can be claimed is; else it should be tried again soon.
 
         Raises:
             BracketeerError: positions, rules or a price could not be had; the other positions are claimed.
@@ -66,31 +64,30 @@ class Claims:
                 self._refuse(symbol, "the exchange does not list it: correct EXTERNAL_POSITION_CLAIMS")
         asked_at_ms = self._gateway.exchange_now_ms()
         meant = [p for p in self._gateway.held_positions() if p.symbol in self._policy.external_position_claims]
-        done, failures = True, []  # type: tuple[bool, list[BracketeerError]]
+        failures: list[BracketeerError] = []
         for held in meant:
             try:
-                done = self._claim(held, asked_at_ms) and done
+                self._claim(held, asked_at_ms)
             except BracketeerError as failure:
                 failures.append(failure)
         if failures:
             raise failures[0]
-        return done
 
-    def _claim(self, held: HeldPosition, asked_at_ms: int) -> bool:
-        """Claim a position, where that is possible at all; whether it is a bracket's now."""
+    def _claim(self, held: HeldPosition, asked_at_ms: int) -> None:
+        """Claim a position, where that is possible at all."""
         instrument = self._rules.rules(held.symbol)
         if self._driver.read().on_symbol(held.symbol) or instrument is None:
-            return True
+            return
         if held.position_side is not PositionSide.BOTH:
             self._refuse(held.symbol, "the account is in hedge mode, which is not supported yet")
-            return True
+            return
         price = self._gateway.reference_price(held.symbol, self._policy.working_type)
         side = Side.BUY if held.amount > 0 else Side.SELL
         distance = self._policy.claim_stop_distance_pct
         stop = None if distance is None else claim_stop(instrument, price, side, distance)
         if isinstance(stop, Denied):
             self._refuse(held.symbol, stop.text)
-            return True
+            return
         self._driver.handle(
             PositionClaimed(
                 at_ms=self._gateway.exchange_now_ms(),
@@ -106,7 +103,6 @@ class Claims:
             ),
             inline=False,
         )
-        return bool(self._driver.read().on_symbol(held.symbol))
 
     def _refuse(self, symbol: str, why: str) -> None:
         if (symbol, why) in self._told:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from email.utils import parsedate_to_datetime
 from typing import Final
 
 import msgspec
@@ -18,6 +19,8 @@ from .ports import Clock
 
 SAMPLES: Final = 3
 """Questions per measurement. The quickest one wins: queues only ever add delay, so it bounds the error best."""
+DATE_ERROR_MS: Final = 1500
+"""How far from the middle of its second a `Date` may put the clock: it is cut to whole seconds, and was on its way."""
 
 
 class SystemClock:
@@ -71,6 +74,7 @@ class ExchangeClock:
         self._ask = ask
         self._samples = samples
         self._lock = threading.Lock()
+        self._taking = threading.Lock()  # never held while the exchange is asked
         self._measured = 0
         self._reading = _Reading(float(clock.now_ms()), clock.monotonic(), float("inf"))
 
@@ -80,9 +84,23 @@ class ExchangeClock:
         A start that cannot ask would else reckon with a wall clock that may be an hour off, and take a request that can
         still arrive for dead.
         """
-        if self._measured == 0:
-            now_ms = float(self._clock.now_ms() + offset_ms)
-            self._reading = _Reading(now_ms, self._clock.monotonic(), float("inf"))
+        self._believe(float(self._clock.now_ms() + offset_ms))
+
+    def hear_date(self, text: str) -> None:
+        """Until the first measurement, believe an answer's `Date` header (RFC 9110 §6.6.1) over what was assumed, where
+        the two cannot both be true.
+
+        Who answers 429, 418 or 503 to the question for the time tells it all the same. Without that a start amid a ban
+        would date its first order by a wall clock that may be wrong, and have it refused.
+        """
+        if self._measured or not text:
+            return
+        try:
+            said_ms = parsedate_to_datetime(text).timestamp() * 1000 + 500
+        except (ValueError, OverflowError):
+            return
+        if abs(said_ms - self.now_ms()) > DATE_ERROR_MS:
+            self._believe(said_ms)
 
     @property
     def error_ms(self) -> float:
@@ -104,8 +122,15 @@ class ExchangeClock:
         with self._lock:
             if self._measured != seen:
                 return  # it was done while we waited
-            self._reading = min(self._take_samples(), key=lambda reading: reading.error_ms)
-            self._measured += 1
+            reading = min(self._take_samples(), key=lambda reading: reading.error_ms)
+            with self._taking:
+                self._reading = reading
+                self._measured += 1
+
+    def _believe(self, exchange_ms: float) -> None:
+        with self._taking:
+            if self._measured == 0:
+                self._reading = _Reading(exchange_ms, self._clock.monotonic(), float("inf"))
 
     def _take_samples(self) -> list[_Reading]:
         readings: list[_Reading] = []

@@ -179,6 +179,7 @@ def _connect(
     gateway_time: Callable[[], int] = clock.now_ms  # until the exchange's clock is known
     tracker = RequestWeightTracker(
         now_ms=lambda: gateway_time(),
+        steady_ms=lambda: int(clock.monotonic() * 1000),
         warning_threshold=settings.rate_limit_warning_threshold,
         hard_threshold=settings.rate_limit_hard_threshold,
         on_warning=lambda pool, status: _rate_limit_note(journal, pool, status),
@@ -270,13 +271,13 @@ def _connect(
     upkeep.start()  # a slow start has stops to watch, too
     undo.callback(upkeep.stop)
     claims = Claims(gateway, driver, rules, settings.policy, journal, teller.tell)
-    look_interval_s = settings.policy.poll_idle_interval_ms / 1000
+    # The stream tells of a new position, but not while a bracket is on its symbol; and there may be no stream.
+    look_interval_s = min(settings.policy.poll_idle_interval_ms, LAG_MS) / 1000
 
     def look_for_claims() -> float:
         if gates.routine_held_back(CLAIMS_WEIGHT) is None:
             with suppress(ExchangeError):  # it has its line in the log; the next look is not far
-                if not claims.look():
-                    return LAG_MS / 1000
+                claims.look()
         return look_interval_s
 
     def on_event(event: AnyEvent) -> None:
@@ -299,7 +300,7 @@ def _connect(
         checks.insist("account", "position_mode")
     checks.attempt()  # what is left
     if claims.any:  # not before: the same questions would be asked by two threads
-        upkeep.add(look_for_claims, min(look_interval_s, LAG_MS / 1000))
+        upkeep.add(look_for_claims, look_interval_s)
     upkeep.add(resync, RESYNC_S)
     upkeep.add(write_what_waits, JOURNAL_RETRY_S)
     if checks.missing:

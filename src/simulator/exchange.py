@@ -7,6 +7,7 @@ bytes.
 import random
 from collections.abc import Callable, Mapping
 from decimal import Decimal
+from email.utils import formatdate
 
 from .accounts import Account
 from .agenda import Agenda
@@ -128,6 +129,7 @@ class Exchange:
         answer = self.run(request, params) if fault is None else self._request_faults.answer(fault, request, params)
         if fault is None or fault.name is not FaultName.LATE_REQUEST:
             self.record(request, params, answer, fault)
+        answer.headers.setdefault("date", formatdate(self.venue.now_ms() / 1000, usegmt=True))
         return answer
 
     def run(self, request: RestRequest, params: Params, view: View | None = None) -> HttpAnswer:

@@ -169,6 +169,7 @@ def make_server(config: SimulatorConfig, exchange: Exchange) -> Server:
         log_level="critical",
         access_log=False,
         server_header=False,
+        date_header=False,  # answers carry the exchange's own clock
         timeout_keep_alive=75,
         timeout_graceful_shutdown=_DRAIN_S,
     )

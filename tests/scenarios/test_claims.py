@@ -93,13 +93,12 @@ def test_stop_fires_and_nothing_is_left(simulator: RunningSimulator, tmp_path: P
 def test_position_that_shows_up_later_is_taken_over(
     simulator: RunningSimulator, tmp_path: Path, mocker: MockerFixture, *, stream: bool
 ) -> None:
-    """Opened by hand while the manager runs: claimed at once when the stream tells, at the next look when it does not.
+    """Opened by hand while the manager runs: claimed at once when the stream tells, within seconds when it does not.
 
     Closed by hand: over. Opened again: claimed again, when a read cannot lag any more."""
     for module in ("core.claiming", "execution.session"):
         mocker.patch(f"bracketeer.{module}.LAG_MS", 300)
-    policy = CLAIMS if stream else SEEN_SOON
-    with desk(simulator, tmp_path / "audit", policy=policy, user_stream=stream) as at:
+    with desk(simulator, tmp_path / "audit", policy=CLAIMS, user_stream=stream) as at:
         simulator.trade_by_hand(BTC, "BUY", "0.020")
         assert_claimed(at, "0.020", "57000")
         simulator.trade_by_hand(BTC, "SELL", "0.020")

@@ -122,10 +122,11 @@ class Judge:
             client_id = data.split(b'"client_order_id":"', 1)[1].split(b'"', 1)[0]
             self._intents[(kind + client_id).decode()] = (name, end)
 
-    def is_claimed(self, symbol: str) -> None:
-        """The manager has taken a position of others over: from now on it is to guard it like its own."""
+    def is_claimed(self, symbol: str, amount: Decimal) -> None:
+        """The manager has taken a position of others over: from now on it is to guard it like its own. What they have
+        turned to the other side meanwhile is another position, to be claimed anew."""
         leg = self.leg(symbol)
-        leg.ours, leg.debt, leg.is_mixed = leg.total, ZERO, False
+        leg.ours, leg.debt, leg.is_mixed = leg.total if leg.total * amount > 0 else ZERO, ZERO, False
 
     # What leaves the manager.
 

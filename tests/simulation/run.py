@@ -282,7 +282,7 @@ class Run:
         self._search(notice)
         if isinstance(notice, Announce) and notice.topic == "claimed":
             self.figures["claimed"] += 1
-            self.judge.is_claimed(notice.symbol)
+            self.judge.is_claimed(notice.symbol, Decimal(notice.facts["amount"]))
         self.notices.append(notice)
         if isinstance(notice, Alert):
             self.figures["alerts"] += 1

@@ -181,6 +181,7 @@ class Client(UMFutures):  # type: ignore[misc] # the connector ships no types
             else:
                 self._tracker.release(reservation)
             raise self._failure(request.call, sent_at_ms, text=answer.text, sent=answer.sent)
+        self.clock.hear_date(answer.headers.get("Date", ""))
         # Refusals count too, and their headers are the ones that matter most.
         self._tracker.observe(answer.headers, sent_at_ms=sent_at_ms)
         self._tracker.settle(reservation)
@@ -214,7 +215,7 @@ class Client(UMFutures):  # type: ignore[misc] # the connector ships no types
             http_status=status, code=code, text=text, headers=response.headers, now_ms=self.clock.now_ms()
         )
         if status == 418:
-            self._tracker.note_banned(None if wait_s is None else self.clock.now_ms() + int(wait_s * 1000))
+            self._tracker.note_banned(None if wait_s is None else int(wait_s * 1000))
         elif wait_s is not None and code == TOO_MANY_ORDERS:
             self._tracker.note_orders_limited(wait_s)
         elif wait_s is not None:

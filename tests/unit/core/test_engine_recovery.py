@@ -14,7 +14,7 @@ from bracketeer.core.engine import concerns, replay
 from bracketeer.core.events import OrderUpdated, PositionUpdated, TimerFired
 from bracketeer.core.state import State
 from bracketeer.core.values import AlgoStatus, OrderStatus, PositionSide, Role, Side
-from tests.support.stories import E0, F0, P0, S0, S1, SYMBOL, T0, X0, Story, submits
+from tests.support.stories import E0, F0, P0, S0, S1, SYMBOL, T0, X0, X1, Story, submits
 
 
 def ended(story: Story) -> str:
@@ -48,6 +48,22 @@ def test_sends_no_entry_again_when_the_process_restarts_before_a_scheduled_resen
     story.restart()
     story.run_until(story.now + 5000)
     assert story.submitted == [E0]
+
+
+@pytest.mark.parametrize("what", ["close", "stop"])
+def test_no_pause_outlives_the_process_that_was_told_to_make_it(what: str) -> None:
+    """A ban or a spent budget was told to the process before, and perhaps on a clock that was wrong: the next one tries
+    at once, and hears itself whether it may."""
+    story = Story().protected()
+    if what == "close":
+        story.close()
+        story.send_barred(X0, story.now + 120_000)
+    else:
+        story.algo_told(S0, AlgoStatus.CANCELED)
+        story.send_barred(S1, story.now + 120_000)
+    assert submits(story.run_until(story.now + 1_000)) == []
+    commands = [*story.restart(), *story.position("1"), *story.run_until(story.now + 100)]
+    assert submits(commands)[:1] == [X1 if what == "close" else S1]
 
 
 @pytest.mark.parametrize("stage", ["in flight", "unknown"])

@@ -166,10 +166,29 @@ def test_shorter_limit_does_not_end_a_longer_one(tracker: RequestWeightTracker) 
     """Several refusals arrive together; the latest end counts."""
     tracker.note_rate_limited(30)
     tracker.note_rate_limited(1)
-    tracker.note_banned(START + 5 * MINUTE)
+    tracker.note_banned(5 * MINUTE - 1000)
     tracker.note_banned()
     assert tracker.status().limited_until_ms == START + 31_000
     assert tracker.status().banned_until_ms == START + 5 * MINUTE
+
+
+@pytest.mark.parametrize("leap_ms", [-20_000, 5_000, 20_000])
+def test_measuring_the_exchanges_clock_anew_neither_shortens_nor_prolongs_a_ban(clock: Clock, leap_ms: int) -> None:
+    """What must not be sent for so long, must not be sent for so long: on a clock that never steps."""
+    steady = Clock()
+    tracker = RequestWeightTracker(now_ms=clock, steady_ms=steady)
+    tracker.note_banned(60_000)
+    tracker.note_rate_limited(90)
+    clock.now_ms += leap_ms
+    steady.now_ms += 59_999
+    assert (allowed(tracker), tracker.ban_left_ms()) == ("", 1)
+    assert tracker.status().banned_until_ms == clock.now_ms + 1
+    steady.now_ms += 1
+    assert (allowed(tracker), tracker.ban_left_ms(), tracker.status().level) == ("PX", 0, "limited")
+    refusal = tracker.admits(QUERY, 1)
+    assert (refusal.wait_ms, refusal.numbers) == (30_000, {"until_ms": clock.now_ms + 30_000})
+    steady.now_ms += 30_000
+    assert allowed(tracker) == "PXQRE"
 
 
 def test_during_a_ban_nothing_is_sent(tracker: RequestWeightTracker, clock: Clock) -> None:

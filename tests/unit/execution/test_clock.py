@@ -174,3 +174,31 @@ def test_an_assumed_offset_holds_until_the_first_measurement() -> None:
     measured = asked.now_ms()
     asked.assume(3_600_000)
     assert asked.now_ms() == measured
+
+
+DATE = "Fri, 20 Nov 2026 10:00:07 GMT"
+DATE_MS = 1_795_168_807_000
+
+
+@pytest.mark.parametrize("off_ms", [-3_600_000, -20_000, 20_000, 3_600_000])
+def test_a_date_corrects_what_was_assumed_until_the_first_measurement(off_ms: int) -> None:
+    """Who refuses to tell the time tells it in the answer's head, cut to a second."""
+    clock = FakeClock()
+    asked = ExchangeClock(clock, lambda: DATE_MS + 700)
+    asked.assume(DATE_MS - clock.now_ms() + off_ms)
+    asked.hear_date(DATE)
+    assert abs(asked.now_ms() - (DATE_MS + 500)) <= 1
+    asked.synchronise()
+    measured = asked.now_ms()
+    asked.hear_date("Fri, 20 Nov 2026 11:00:07 GMT")
+    assert asked.now_ms() == measured
+
+
+@pytest.mark.parametrize("text", ["", "soon", "Fri, 20 Nov 2026", "Fri, 99 Nov 2026 10:00:07 GMT", DATE])
+def test_a_date_that_says_nothing_new_changes_nothing(text: str) -> None:
+    """What was assumed is good to a ms, and stays where the date does not contradict it; nonsense is no date."""
+    clock = FakeClock()
+    asked = ExchangeClock(clock, lambda: DATE_MS)
+    asked.assume(DATE_MS + 1_900 - clock.now_ms())
+    asked.hear_date(text)
+    assert abs(asked.now_ms() - (DATE_MS + 1_900)) <= 1

@@ -36,6 +36,14 @@ def test_too_much_weight_is_refused_with_a_pause() -> None:
     assert (elsewhere.status, elsewhere.headers[WEIGHT]) == (200, "1")
 
 
+def test_every_answer_tells_the_exchanges_time() -> None:
+    """RFC 9110 §6.6.1: refusals included, on its own clock."""
+    desk = Desk()
+    desk.now_ms = 1_795_168_807_900
+    for reply in (desk.public("/fapi/v1/time"), desk.public("/fapi/v1/nowhere"), desk.send("GET", ORDER, symbol="X")):
+        assert reply.headers["date"] == "Fri, 20 Nov 2026 10:00:07 GMT"
+
+
 def test_retry_after_is_a_switch() -> None:
     """Whether fapi sends it is open (``§16`` point 1)."""
     desk = Desk(switches=Switches(retry_after_header=False))

@@ -200,7 +200,7 @@ def tracked(history: list[tuple[str, str, int]]) -> tuple[RequestWeightTracker, 
         "reserve": lambda _, cost: reservations.append(tracker.reserve(cost, cost // 4)),
         "settle": lambda _, which: list(map(tracker.settle, reservations[which : which + 1])),
         "limited": lambda _, length: tracker.note_rate_limited(length or None),
-        "banned": lambda _, length: tracker.note_banned(exchange.now_ms + 1000 * length if length else None),
+        "banned": lambda _, length: tracker.note_banned(1000 * length if length else None),
         "wait": lambda _, length: setattr(exchange, "now_ms", exchange.now_ms + 1000 * length),
     }
     for act, name, number in history:
