@@ -39,6 +39,11 @@ class Disk:
         self.linger: Callable[[], None] = lambda: None  # lets time pass for who waits for a sync
         self.on_line: Callable[[str, bytes, int], None] = lambda name, data, end: None
 
+    def holds(self, name: str, end: int) -> bool:
+        """Whether a file is there up to this byte."""
+        path = self.folder / name
+        return bool(name) and path.is_file() and path.stat().st_size >= end
+
     def cut_power(self) -> None:
         """Take back what is not safe."""
         for path in sorted(self.folder.glob("audit-*.jsonl")):

@@ -74,6 +74,7 @@ class Leg:
         self.told_ms = 0  # when that was said which the manager last heard of stops; the exchange's own clock
         self.changed_ms = 0  # the last fill
         self.is_mixed = False  # somebody else traded on it
+        self.claim = ""  # the signal under which the manager has it, where it was claimed
 
 
 class Judge:
@@ -101,6 +102,7 @@ class Judge:
         self.worst_known_ms = 0
         self.statuses: Counter[int] = Counter()
         self._intents: dict[str, tuple[str, int]] = {}
+        self._claims: dict[str, tuple[str, int]] = {}
         self._fills_seen = 0
         self._algos_seen = 0
         self._seen_orders: set[tuple[str, int]] = set()
@@ -121,12 +123,23 @@ class Judge:
             kind = b"cancel " if b'"cancel_intent"' in data else b""
             client_id = data.split(b'"client_order_id":"', 1)[1].split(b'"', 1)[0]
             self._intents[(kind + client_id).decode()] = (name, end)
+        elif b'"position_claimed"' in data:
+            self._claims[data.split(b'"signal_id":"', 1)[1].split(b'"', 1)[0].decode()] = (name, end)
 
-    def is_claimed(self, symbol: str, amount: Decimal) -> None:
+    def has_died(self) -> None:
+        """A process is gone, and with it every claim that did not reach its log: the next one makes it anew, from what
+        it sees then."""
+        for leg in self.legs.values():
+            name, end = self._claims.get(leg.claim, ("", 1))
+            if leg.claim and not self.disk.holds(name, end):
+                leg.ours, leg.is_mixed, leg.claim = ZERO, True, ""
+
+    def is_claimed(self, symbol: str, amount: Decimal, signal_id: str) -> None:
         """The manager has taken a position of others over: from now on it is to guard it like its own. What they have
         turned to the other side meanwhile is another position, to be claimed anew."""
         leg = self.leg(symbol)
         leg.ours, leg.debt, leg.is_mixed = leg.total if leg.total * amount > 0 else ZERO, ZERO, False
+        leg.claim = signal_id
 
     # What leaves the manager.
 
@@ -259,7 +272,7 @@ class Judge:
         else:
             leg.is_mixed = True
         if leg.total * leg.ours <= 0:
-            leg.ours = ZERO
+            leg.ours, leg.claim = ZERO, ""
         elif abs(leg.ours) > abs(leg.total):
             leg.ours = leg.total
         if leg.ours * leg.debt < 0 and abs(leg.ours) <= abs(leg.debt):
@@ -286,7 +299,7 @@ class Judge:
         leg, now = self.leg(symbol), self.now_ms
         leg.total = amount  # liquidation and ADL leave fills too, this is the last word
         if leg.total * leg.ours <= 0:
-            leg.ours = ZERO
+            leg.ours, leg.claim = ZERO, ""
         covered = ZERO
         resting = 0
         for algo in self.exchange.account.live_algos(symbol):

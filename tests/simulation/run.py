@@ -273,6 +273,7 @@ class Run:
         self.life.kill()
         if self._power:
             self.disk.cut_power()
+        self.judge.has_died()
         self._later_start(self._down_us // 1000)
 
     def _hear(self, notice: Any) -> None:
@@ -282,7 +283,7 @@ class Run:
         self._search(notice)
         if isinstance(notice, Announce) and notice.topic == "claimed":
             self.figures["claimed"] += 1
-            self.judge.is_claimed(notice.symbol, Decimal(notice.facts["amount"]))
+            self.judge.is_claimed(notice.symbol, Decimal(notice.facts["amount"]), notice.signal_id)
         self.notices.append(notice)
         if isinstance(notice, Alert):
             self.figures["alerts"] += 1
