@@ -34,7 +34,7 @@ def close(turn: Turn, bracket: Bracket, *, presumed: Decimal | None = None) -> B
     said nothing for long: both reduce only, and no entry is let in on this symbol until the first can no longer arrive.
     `presumed` is a quantity that the exchange shows and our ledger does not prove yet (`presuming`).
     """
-    exits = orders_of(turn.state, bracket, Role.EXIT, Role.FLATTEN)
+    exits = _exits(turn, bracket)
     for order in exits:
         if order.status is OrderStatus.PENDING_NEW or order.status in ORDER_WORKING:
             return bracket
@@ -42,8 +42,7 @@ def close(turn: Turn, bracket: Bracket, *, presumed: Decimal | None = None) -> B
         if order.status is OrderStatus.UNRESOLVED and order.tries.misses == 0 and turn.now_ms < patient_until:
             return turn.wake(bracket, patient_until)
     refused = [order for order in exits if order.status is OrderStatus.REJECTED]
-    newest = max(refused, key=lambda order: order.tries.sent_at_ms, default=None)
-    ready = 0 if newest is None else newest.tries.next_at_ms or 0
+    ready = refused[-1].tries.next_at_ms or 0 if refused else 0
     if _is_newly_bare(bracket, exits):
         ready = min(ready, (bracket.naked_known_ms or 0) + PAUSE_MS)
     if turn.now_ms < ready:
@@ -57,9 +56,20 @@ def close(turn: Turn, bracket: Bracket, *, presumed: Decimal | None = None) -> B
     return turn.submit(bracket, bracket.next_intent(role, quantity=quantity))
 
 
+def _exits(turn: Turn, bracket: Bracket) -> list[Order]:
+    """The closing orders, oldest first: all are of one role, as why it is closed never changes."""
+    return orders_of(turn.state, bracket, Role.EXIT, Role.FLATTEN)
+
+
+def _newest_tried(exits: list[Order]) -> Order | None:
+    """Not the one with the latest time: the clock may have been measured anew between two."""
+    return next((order for order in reversed(exits) if order.tries.sent_at_ms), None)
+
+
 def _is_newly_bare(bracket: Bracket, exits: list[Order]) -> bool:
     """Whether the stop went after the newest close was sent: until then a refusal could wait, it was guarded."""
-    newest_ms = max((order.tries.sent_at_ms for order in exits), default=0)
+    newest = _newest_tried(exits)
+    newest_ms = 0 if newest is None else newest.tries.sent_at_ms
     return bracket.naked_known_ms is not None and bracket.naked_known_ms > newest_ms
 
 
@@ -73,8 +83,7 @@ def _pause_ms(bracket: Bracket, refused: int, failure: Failure) -> int:
 
 def is_held_up(turn: Turn, bracket: Bracket) -> bool:
     """Whether the exchange refused the newest close, and it is not because there is nothing left to close."""
-    exits = orders_of(turn.state, bracket, Role.EXIT, Role.FLATTEN)
-    newest = max(exits, key=lambda order: order.tries.sent_at_ms, default=None)
+    newest = _newest_tried(_exits(turn, bracket))
     return newest is not None and newest.status is OrderStatus.REJECTED and newest.tries.error_code != NOTHING_TO_REDUCE
 
 
@@ -113,7 +122,7 @@ def _write_off(turn: Turn, bracket: Bracket) -> Bracket:
 def close_refused(turn: Turn, bracket: Bracket, client_id: str, failure: Failure) -> Bracket:
     """A closing order was refused, or never left: pause, look whether the position is still there, and try anew."""
     order = turn.state.orders[client_id]
-    refused = sum(o.status is OrderStatus.REJECTED for o in orders_of(turn.state, bracket, Role.EXIT, Role.FLATTEN))
+    refused = sum(o.status is OrderStatus.REJECTED for o in _exits(turn, bracket))
     pause = _pause_ms(bracket, refused, failure)
     order = turn.update_order(order, next_at_ms=turn.now_ms + pause)
     if refused % ALERT_EVERY == 3 or pause > PAUSE_MAX_MS:

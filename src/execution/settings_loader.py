@@ -11,11 +11,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
+from io import StringIO
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 from dotenv import dotenv_values
+from dotenv.parser import parse_stream
 
 from ..core.form import is_symbol
 from ..core.settings import Policy, Settings
@@ -107,14 +109,23 @@ def environment(env: Mapping[str, str] | None) -> Mapping[str, str]:
     """
     if env is not None:
         return env
-    path = env_file()
+    return {**_env_file_values(env_file()), **os.environ}
+
+
+def _env_file_values(path: Path) -> dict[str, str]:
+    if not (path.is_file() or path.is_fifo()):
+        return {}
     try:
         # `utf-8-sig`: an editor's byte order mark would otherwise become part of the first name.
-        from_file = dotenv_values(path, encoding="utf-8-sig")
+        text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"  # never its text: secrets
         raise SettingsError(f"{path} cannot be read: {reason}", code="env_file_unreadable") from None
-    return {**{name: value for name, value in from_file.items() if value is not None}, **os.environ}
+    # The library skips what it cannot parse, and the setting that was meant would silently be its default.
+    bad = [binding.original.line for binding in parse_stream(StringIO(text)) if binding.error]
+    if bad:
+        raise SettingsError(f"{path} line {bad[0]} cannot be parsed: NAME=value", code="env_file_unreadable")
+    return {name: value for name, value in dotenv_values(stream=StringIO(text)).items() if value is not None}
 
 
 def env_file() -> Path:

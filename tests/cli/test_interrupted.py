@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,24 @@ def test_second_interrupt_leaves_and_the_next_command_takes_over(exchange: Simul
     assert json.loads(done.stdout)["status"] == "closed"
     state = exchange.state()
     assert (state["positions"], state["openAlgoOrders"], len(state["trades"])) == ([], [], 2)
+
+
+def test_interrupt_while_it_ends_shows_no_traceback(exchange: Simulator, tmp_path: Path) -> None:
+    """Who will not even wait for connections and locks to be given back gets no page of Python for it."""
+    at = exchange.at(tmp_path / "audit")
+    assert run_cli("signal", "long", *ENTRY, *at, cwd=tmp_path).returncode == 0
+    exchange.process.send_signal(signal.SIGSTOP)  # it answers nothing any more
+    with Child("signal", "close", "BTCUSDT", *at, cwd=tmp_path) as command:
+        assert "start_degraded" in command.error_line()
+        command.process.send_signal(signal.SIGINT)
+        assert command.error_line() == "interrupted"
+        while command.process.poll() is None:
+            command.process.send_signal(signal.SIGINT)
+            with suppress(subprocess.TimeoutExpired):
+                command.process.wait(0.2)
+        _, rest = command.process.communicate()
+    assert command.process.returncode in (130, -signal.SIGINT)
+    assert rest == b""
 
 
 def test_command_stays_until_an_unknown_entry_is_known(exchange: Simulator, tmp_path: Path) -> None:

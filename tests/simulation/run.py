@@ -100,7 +100,7 @@ class Run:
         wire.on_told = judge.told
         wire.on_heard = judge.heard
         wire.on_unanswered = judge.unanswered
-        wire.on_event = lambda text, is_heard: judge.stream.event(text, judge.now_ms, is_heard)
+        wire.on_event = self._note_event
         wire.after_exchange = judge.look
         wire.before_send = lambda process: self._effect("send", process)
         wire.after_send = lambda process: self._effect("sent", process)
@@ -275,6 +275,9 @@ class Run:
             self.disk.cut_power()
         self.judge.has_died()
         self._later_start(self._down_us // 1000)
+
+    def _note_event(self, text: str, is_heard: Callable[[], bool], is_in_use: bool) -> None:
+        self.judge.stream.event(text, self.judge.now_ms, is_heard, is_in_use=is_in_use)
 
     def _hear(self, notice: Any) -> None:
         if self.life is None or self.life.process.is_dead:

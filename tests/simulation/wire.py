@@ -72,8 +72,8 @@ class Wire:
         # when the exchange said it.
         self.on_told: Callable[[str, str, int], None] = lambda symbol, source, said_us: None
         self.on_heard: Callable[[HttpAnswer], None] = lambda answer: None  # as it reaches who asked
-        # An event reached a living process, and whether connection and process are still there.
-        self.on_event: Callable[[str, Callable[[], bool]], None] = lambda text, is_heard: None
+        # An event reached a living process, whether connection and process are still there, and whether it is read yet.
+        self.on_event: Callable[[str, Callable[[], bool], bool], None] = lambda text, is_heard, is_in_use: None
         # A question (the symbol it names, its path) will have no true answer, or a late one.
         self.on_unanswered: Callable[[str, str], None] = lambda symbol, path: None
         self.before_send: Callable[[Process], None] = lambda process: None
@@ -253,6 +253,7 @@ class VirtualConnection:
         self._inbox: list[str] = []
         self._is_open = False
         self._is_lost = False
+        self._is_in_use = False
         self._waiting: tuple[Task, int] | None = None
         self._last_us = 0
 
@@ -276,6 +277,7 @@ class VirtualConnection:
 
     def recv(self, timeout: float | None = None) -> str:
         """The next message."""
+        self._is_in_use = True
         while not self._inbox:
             if not self._is_open:
                 raise ConnectionClosedError(None, None)
@@ -308,7 +310,7 @@ class VirtualConnection:
             self._inbox.append(text)
             is_readable = "STATUS_OF_NEXT_YEAR" not in text
             if is_readable:
-                self._wire.on_event(text, lambda: self._is_open and not self._process.is_dead)
+                self._wire.on_event(text, lambda: self._is_open and not self._process.is_dead, self._is_in_use)
             if is_readable and '"s":"' in text:
                 event = text.split('"e":"', 1)[1].split('"', 1)[0]
                 # Of a target it says nothing about the stop, of a new order nothing of a fill.

@@ -225,6 +225,20 @@ def test_is_first_to_leave_when_a_ban_is_over() -> None:
     assert submits(story.run_until(until)) == [X2, S1]
 
 
+def test_waits_for_the_end_of_a_ban_though_the_clock_was_set_back_amid_the_closes() -> None:
+    """The newest refusal decides, and it is not the one that bears the latest time: a clock that was only assumed was
+    off by seconds. (Seed 2025370: a thousand attempts within one step.)"""
+    story = Story().protected()
+    story.close()
+    story.refuse(X0, -1008)
+    story.now -= 5_000
+    until = story.now + 120_000
+    assert submits([*story.restart(), *story.position("1"), *story.run_until(story.now + 300)]) == [X1]
+    story.send_barred(X1, until)
+    assert submits(story.run_until(until - 1)) == []
+    assert submits(story.run_until(until)) == [X2]
+
+
 def test_tries_again_within_a_second_when_a_close_found_no_connection() -> None:
     """Nobody refused it: refusals before an outage do not delay the close after it."""
     story = Story().protected()

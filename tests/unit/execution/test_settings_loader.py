@@ -225,9 +225,26 @@ def test_file_that_may_not_be_opened_is_said_so(folder: Path, monkeypatch: pytes
     def refuse(*_: Any, **__: Any) -> Any:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("bracketeer.execution.settings_loader.dotenv_values", refuse)
+    (folder / ".env").write_text("READ_TIMEOUT_MS=700\n")
+    monkeypatch.setattr(Path, "read_text", refuse)
     with pytest.raises(SettingsError, match=r"\.env cannot be read: Permission denied"):
         load_settings()
+
+
+@pytest.mark.parametrize("line", ["NAKED_LIMIT_MS 500", "AUDIT_LOG_DIR='logs", "=500"])
+def test_line_that_cannot_be_parsed_is_named_without_its_text(folder: Path, line: str) -> None:
+    """Left out, the setting that was meant would be its default, and nobody would know."""
+    (folder / ".env").write_text(f"{API_SECRET}={CANARY_SECRET}\n{line}\n{API_KEY}={CANARY_SECRET}\n")
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+    assert (caught.value.code, ".env line 2 cannot be parsed" in str(caught.value)) == ("env_file_unreadable", True)
+    assert CANARY_SECRET not in str(caught.value)
+
+
+def test_folder_of_that_name_is_no_settings_file(folder: Path) -> None:
+    """Some keep a virtual environment there."""
+    (folder / ".env").mkdir()
+    assert load_settings({}) == load_settings()
 
 
 def test_home_folder_is_written_out(monkeypatch: pytest.MonkeyPatch) -> None:
