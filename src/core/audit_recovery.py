@@ -20,7 +20,7 @@ __all__ = ["LogEnd", "OpenResult", "find_end"]
 _REMOVED_TEXT_MAX = 4096
 _ADVICE = (
     "run `bracketeer audit verify`, keep the folder as evidence, "
-    "and start with an empty AUDIT_LOG_DIR to rebuild from the exchange"
+    "and start with an empty AUDIT_LOG_DIR; what is open is nobody's then: EXTERNAL_POSITION_CLAIMS has it guarded"
 )
 
 

@@ -62,6 +62,7 @@ from .resolving import (
     pace,
     resolve_orders,
 )
+from .set_back import keep_time
 from .state import SignalRecord, State
 from .turn import Turn
 from .values import AlgoStatus, ArmingMode, OrderStatus
@@ -79,6 +80,7 @@ def step(state: State, event: AnyEvent) -> list[AnyCommand]:
 
     Deterministic: the same state and event give the same state and commands, byte for byte.
     """
+    keep_time(state, event.at_ms)
     turn = Turn(state=state, now_ms=event.at_ms)
     with localcontext(EXACT):  # the calling thread's own precision must not change a quantity
         _HANDLERS[type(event)](turn, event)

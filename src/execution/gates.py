@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import UTC, datetime
 
 from ..core.audit_logger import AuditLogger
 from ..core.commands import CancelOrder, LookUpOrder, LookUpSymbol, SubmitOrder
 from ..core.denial import DenialCode
 from ..core.errors import AuditError
 from ..core.outcome import Failure, OutcomeKind
-from ..core.request_weight import RequestClass, RequestWeightTracker
+from ..core.request_weight import Admission, RequestClass, RequestWeightTracker
 from ..core.values import ArmingMode, Role
 from .driver import Asking, Notice
 from .gathering import Problem
@@ -83,14 +84,25 @@ class Gates:
         admission = self._tracker.admits(_purpose(command), weight=_weight(command))
         if admission.ok:
             return None
-        text = f"not sent: {admission.reason} {admission.numbers}"
-        return Failure(kind=OutcomeKind.REFUSED, text=text, retry_after_s=admission.wait_ms / 1000)
+        return Failure(kind=OutcomeKind.REFUSED, text=_in_words(admission), retry_after_s=admission.wait_ms / 1000)
 
     def routine_held_back(self, weight: int) -> str | None:
         """Why questions of so much weight are not asked now that only entries wait for, or that look whether all is as
         it was: the last tenth of the budget is for what may be bare."""
         admission = self._tracker.admits(RequestClass.ROUTINE, weight=weight)
-        return None if admission.ok else f"not sent: {admission.reason} {admission.numbers}"
+        return None if admission.ok else _in_words(admission)
+
+
+def _in_words(admission: Admission) -> str:
+    """Why a request was not sent, and until when: the same words as long as the reason lasts."""
+    numbers = admission.numbers
+    if "until_ms" in numbers:
+        why = {"banned": "the exchange has banned this address", "rate_limited": "the exchange asks for a pause"}
+        text, until_ms = why[admission.reason], numbers["until_ms"]
+    else:
+        pool = admission.reason.removeprefix("budget_")
+        text, until_ms = f"the request budget {pool} is spent", numbers["resets_at_ms"]
+    return f"not sent: {text}, until {datetime.fromtimestamp(until_ms / 1000, UTC):%H:%M:%S} UTC"
 
 
 def _purpose(command: Asking) -> RequestClass:

@@ -395,11 +395,12 @@ def test_denies_an_entry_when_gathering_found_a_problem() -> None:
 def test_denies_an_entry_when_its_numbers_are_wrong(changes: dict[str, str | None], code: str) -> None:
     """A refused signal sends nothing and leaves no trace in the state."""
     story = Story()
-    before = story.state.encode()
+    before, clock_ms = story.state.encode(), story.state.clock_ms
     story.signal(**changes)  # type: ignore[arg-type]
     assert [(r.status, r.reason and r.reason.code) for r in story.reports] == [("denied", code)]
     assert story.state.refusals == 1
-    story.state.refusals = 0  # that it was counted is all that is kept of it
+    # That it was counted, and that time passed, is all that is kept of it.
+    story.state.refusals, story.state.clock_ms = 0, clock_ms
     assert story.state.encode() == before
 
 
