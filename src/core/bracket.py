@@ -52,6 +52,7 @@ class Bracket(msgspec.Struct, frozen=True, kw_only=True):
     entry_side: Side
     quantity: Decimal
     market_max_quantity: Decimal = ZERO
+    market_step: Decimal = ZERO
     arming: ArmingMode = ArmingMode.AFTER_FILL
     stop_loss: ProtectionLeg | None = None
     take_profit: ProtectionLeg | None = None

@@ -13,7 +13,7 @@ from .bracket import Bracket, ProtectionLeg
 from .checks import check_price_range
 from .denial import DenialCode, Denied, denied
 from .events import PositionClaimed
-from .instrument import Instrument, Rounding, round_price, stop_loss_price
+from .instrument import Instrument, Rounding, quantity_rules, round_price, stop_loss_price
 from .order import Order
 from .state import PositionView, SignalRecord, position_key
 from .turn import Turn
@@ -54,13 +54,15 @@ def claim(turn: Turn, event: PositionClaimed) -> None:
     stop = claim_stop(event.instrument, event.reference_price, side, policy.claim_stop_distance_pct)
     if isinstance(stop, Denied):
         return  # who asks for the claim has told it
+    rules = quantity_rules(event.instrument)
     bracket = Bracket(
         signal_id=event.signal_id,
         symbol=event.symbol,
         position_side=event.position_side,
         entry_side=side,
         quantity=abs(event.amount),
-        market_max_quantity=event.instrument.market_max_quantity or event.instrument.max_quantity,
+        market_max_quantity=rules.maximum,
+        market_step=rules.step,
         stop_loss=ProtectionLeg(
             role=Role.STOP_LOSS,
             order_type=OrderType.STOP_MARKET,

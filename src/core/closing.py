@@ -22,6 +22,7 @@ PATIENCE_MS = 2000
 """How long a closing order of unknown outcome is asked about before the next one is sent."""
 ALERT_EVERY = 10
 NOTHING_TO_REDUCE = -2022
+TOO_LARGE = -4005
 DENIALS_NEEDED = 3
 
 
@@ -52,6 +53,8 @@ def close(turn: Turn, bracket: Bracket, *, presumed: Decimal | None = None) -> B
     quantity = open_quantity(turn.state, bracket) if presumed is None else presumed
     if bracket.market_max_quantity > 0:
         quantity = min(quantity, bracket.market_max_quantity)
+    if (limit := _told_limit(bracket, refused)) is not None:
+        quantity = min(quantity, limit)
     role = Role.EXIT if bracket.closing is CloseReason.SIGNAL else Role.FLATTEN
     return turn.submit(bracket, bracket.next_intent(role, quantity=quantity))
 
@@ -64,6 +67,16 @@ def _exits(turn: Turn, bracket: Bracket) -> list[Order]:
 def _newest_tried(exits: list[Order]) -> Order | None:
     """Not the one with the latest time: the clock may have been measured anew between two."""
     return next((order for order in reversed(exits) if order.tries.sent_at_ms), None)
+
+
+def _told_limit(bracket: Bracket, refused: list[Order]) -> Decimal | None:
+    """The most that may be sent at once after the exchange refused a close as too large: half of that one. Its limit
+    was lowered since the position was opened, and a close has no time to ask for the new one."""
+    too_large = [order.intent.quantity for order in refused if order.tries.error_code == TOO_LARGE]
+    step = bracket.market_step
+    if not too_large or too_large[-1] is None or step <= 0:
+        return None
+    return max(step, too_large[-1] / 2 // step * step)
 
 
 def _is_newly_bare(bracket: Bracket, exits: list[Order]) -> bool:

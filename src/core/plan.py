@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .bracket import Bracket, ProtectionLeg
 from .checks import CheckedEntry
-from .instrument import Instrument
+from .instrument import Instrument, quantity_rules
 from .intent import OrderIntent
 from .values import ArmingMode, OrderType, Role
 
@@ -33,13 +33,15 @@ def plan_bracket(
             trigger_price=entry.take_profit,
             working_type=entry.working_type,
         )
+    rules = quantity_rules(instrument)
     bracket = Bracket(
         signal_id=entry.signal_id,
         symbol=entry.symbol,
         position_side=entry.position_side,
         entry_side=entry.side,
         quantity=entry.quantity,
-        market_max_quantity=instrument.market_max_quantity or instrument.max_quantity,
+        market_max_quantity=rules.maximum,
+        market_step=rules.step,
         arming=arming,
         stop_loss=stop,
         take_profit=take,

@@ -267,8 +267,12 @@ def _connect(
         answers = Spell(EXCHANGE_SILENT, clock.monotonic, journal, teller.tell)
         interval_s = settings.stop_watch_interval_ms / 1000
         watch = StopWatch(gateway, driver, runtime, interval_s, gates.routine_held_back, answers)
-        upkeep.add(watch.look, interval_s)
-    upkeep.start()  # a slow start has stops to watch, too
+        # On a thread of its own: a question of the start that is tried again and again would hold it up for seconds.
+        watching = Upkeep(clock.monotonic, driver.problem, "stop-watch")
+        watching.add(watch.look, interval_s)
+        watching.start()
+        undo.callback(watching.stop)
+    upkeep.start()
     undo.callback(upkeep.stop)
     claims = Claims(gateway, driver, rules, settings.policy, journal, teller.tell)
     # The stream tells of a new position, but not while a bracket is on its symbol; and there may be no stream.

@@ -18,13 +18,15 @@ class Upkeep:
     """Tasks with the time of their next turn. `monotonic` is in seconds; `on_problem` hears of a task that raised,
     which is tried again later."""
 
-    def __init__(self, monotonic: Callable[[], float], on_problem: Callable[[BaseException], None]) -> None:
+    def __init__(
+        self, monotonic: Callable[[], float], on_problem: Callable[[BaseException], None], name: str = "upkeep"
+    ) -> None:
         self._monotonic = monotonic
         self._on_problem = on_problem
         self._changed = threading.Condition()
         self._due: dict[Task, float] = {}
         self._stopping = False
-        self._thread = threading.Thread(target=self._run, name="bracketeer-upkeep", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=f"bracketeer-{name}", daemon=True)
 
     def add(self, task: Task, first_s: float) -> None:
         """Give a task its first turn in so many seconds; for one that is there already, move its next turn."""

@@ -48,6 +48,8 @@ class FaultActs:
 
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
+        self._rules: dict[str, Instrument] = {}  # of symbols whose rules are changed: what they were
+        self._changes: dict[str, list[dict[str, object]]] = {}  # what is changed there, oldest first
         exchange.algos.before_entry = self._meet_trigger
 
     def act(self, fault: Fault) -> None:
@@ -93,9 +95,10 @@ class FaultActs:
             case FaultName.ADL:
                 self._deleverage(fault, fault.percent or _HUNDRED)
             case FaultName.RULES_CHANGED:
-                self._change_rules(fault, market.instrument)
+                self._change_rules(fault)
             case _:  # THIN_BOOK
-                self._thin(fault, market.instrument)
+                percent = _DEFAULT_DEPTH if fault.percent is None else fault.percent
+                self._change(fault, {"depth_share": percent / _HUNDRED})
 
     def _unmute(self) -> None:
         self._exchange.venue.streams.is_muted = False
@@ -120,7 +123,7 @@ class FaultActs:
             quantity = max(step, abs(leg.amount) * percent / _HUNDRED // step * step)
             self._exchange.risk.deleverage(account, leg.symbol, leg.position_side, quantity, fault.price)
 
-    def _change_rules(self, fault: Fault, before: Instrument) -> None:
+    def _change_rules(self, fault: Fault) -> None:
         changes: dict[str, object] = {}
         for name, text in fault.rules.items():
             if name == "status":
@@ -129,12 +132,23 @@ class FaultActs:
                 changes[_RULES[name]] = value
         if "stepSize" in fault.rules:
             changes["quantity_precision"] = decimals_of(Decimal(fault.rules["stepSize"]))
-        self._exchange.venue.change_rules(replace(before, **changes))  # type: ignore[arg-type]
-        fault.undo = lambda: self._exchange.venue.change_rules(before)
+        self._change(fault, changes)
+
+    def _change(self, fault: Fault, changes: dict[str, object]) -> None:
+        """Changes of one symbol lie upon each other: each is taken back by itself, in whatever order they end."""
+        symbol = fault.symbol
+        self._rules.setdefault(symbol, self._exchange.venue.rules(symbol))
+        self._changes.setdefault(symbol, []).append(changes)
+        self._apply(symbol)
+        fault.undo = lambda: self._take_back(symbol, changes)
         self._exchange.faults.add(fault)
 
-    def _thin(self, fault: Fault, before: Instrument) -> None:
-        percent = _DEFAULT_DEPTH if fault.percent is None else fault.percent
-        self._exchange.venue.change_rules(replace(before, depth_share=percent / _HUNDRED))
-        fault.undo = lambda: self._exchange.venue.change_rules(before)
-        self._exchange.faults.add(fault)
+    def _take_back(self, symbol: str, changes: dict[str, object]) -> None:
+        self._changes[symbol] = [kept for kept in self._changes[symbol] if kept is not changes]
+        self._apply(symbol)
+        if not self._changes[symbol]:
+            del self._changes[symbol], self._rules[symbol]
+
+    def _apply(self, symbol: str) -> None:
+        merged = {name: value for changes in self._changes[symbol] for name, value in changes.items()}
+        self._exchange.venue.change_rules(replace(self._rules[symbol], **merged))  # type: ignore[arg-type]

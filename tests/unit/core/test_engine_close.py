@@ -151,6 +151,37 @@ def test_splits_the_close_when_the_market_maximum_is_smaller() -> None:
     assert story.bracket.flat_since_ms is not None
 
 
+def test_halves_the_close_when_the_market_maximum_was_lowered_meanwhile() -> None:
+    """-4005: the limit of when the position was opened holds no more. Half of what was too large, on the step, until it
+    is taken, and no more than that from then on."""
+    story = Story().protected()
+    story.close()
+    asked: list[Decimal | None] = []
+    while len(asked) < 3:
+        asked.append(story.intent(story.submitted[-1]).quantity)
+        story.refuse(story.submitted[-1], -4005)
+        story.run_until(story.now + 1_000)
+    assert asked == [Decimal(1), Decimal("0.5"), Decimal("0.25")]
+    rest = Decimal(1)
+    while rest:
+        sent = story.submitted[-1]
+        quantity = story.intent(sent).quantity
+        assert quantity == min(rest, Decimal("0.125"))
+        rest -= quantity
+        story.ack(sent, executed=str(quantity))
+    assert story.bracket.flat_since_ms is not None
+
+
+def test_never_halves_a_close_below_one_step() -> None:
+    """A refusal that makes no sense ends at the smallest order there is, not at none."""
+    story = Story().protected()
+    story.close()
+    for _ in range(15):
+        story.refuse(story.submitted[-1], -4005)
+        story.run_until(story.now + 6_000)
+    assert story.intent(story.submitted[-1]).quantity == story.bracket.market_step == RULES.step_size
+
+
 def test_looks_for_the_cause_when_a_close_is_refused() -> None:
     """-2022: perhaps a leg has fired or somebody closed; all are asked about, and flat is success."""
     story = Story().protected()

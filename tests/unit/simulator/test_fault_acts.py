@@ -104,6 +104,24 @@ def test_rules_may_change_under_a_client() -> None:
     assert desk.market("BUY", "0.015").status == 200
 
 
+def test_rules_that_changed_twice_come_back_in_any_order() -> None:
+    """Each change ends by itself: the first one's end does not end the second, nor does that bring the first back."""
+    desk = Desk()
+    before = desk.exchange.venue.rules("BTCUSDT")
+    cause(desk, "rules_changed", symbol="BTCUSDT", marketMaxQty="0.012")
+    cause(desk, "rules_changed", symbol="BTCUSDT", status="SETTLING")
+    cause(desk, "thin_book", symbol="BTCUSDT", percent="10")
+    first, second, _ = [fault.fault_id for fault in desk.exchange.faults]
+    desk.exchange.faults.lift(fault_id=first)
+    rules = desk.exchange.venue.rules("BTCUSDT")
+    assert (rules.market_quantity_max, rules.status) == (before.market_quantity_max, "SETTLING")
+    assert rules.depth_share != before.depth_share
+    desk.exchange.faults.lift(fault_id=second)
+    assert desk.exchange.venue.rules("BTCUSDT").status == before.status
+    desk.exchange.faults.lift()
+    assert desk.exchange.venue.rules("BTCUSDT") == before
+
+
 def test_clock_may_jump() -> None:
     """And requests signed by the right time are refused."""
     desk = Desk()
