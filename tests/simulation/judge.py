@@ -74,6 +74,7 @@ class Leg:
         self.told_ms = 0  # when that was said which the manager last heard of stops; the exchange's own clock
         self.changed_ms = 0  # the last fill
         self.is_mixed = False  # somebody else traded on it
+        self.theirs = ZERO  # what they added to it: who of the two bore what others took off cannot be told
         self.claim = ""  # the signal under which the manager has it, where it was claimed
 
 
@@ -139,6 +140,7 @@ class Judge:
         turned to the other side meanwhile is another position, to be claimed anew."""
         leg = self.leg(symbol)
         leg.ours, leg.debt, leg.is_mixed = leg.total if leg.total * amount > 0 else ZERO, ZERO, False
+        leg.theirs = ZERO
         leg.claim = signal_id
 
     # What leaves the manager.
@@ -271,6 +273,7 @@ class Judge:
             leg.ours += change
         else:
             leg.is_mixed = True
+            leg.theirs += change if before * change >= 0 else ZERO
         if leg.total * leg.ours <= 0:
             leg.ours, leg.claim = ZERO, ""
         elif abs(leg.ours) > abs(leg.total):
@@ -307,7 +310,9 @@ class Judge:
                 resting += 1
                 if algo.order_type == "STOP_MARKET" and (algo.side == "SELL") is (amount > 0):
                     covered += abs(amount) if algo.close_position else algo.quantity
-        if leg.ours != 0 and covered < abs(leg.ours):
+        if amount * leg.theirs <= 0:
+            leg.theirs = ZERO
+        if covered < min(abs(leg.ours), abs(amount) - abs(leg.theirs)):
             if leg.naked_ms is None:
                 leg.naked_ms, leg.known_ms, leg.seen_ms, leg.reads, leg.unanswered = now, None, None, 0, 0
                 leg.is_filled = leg.changed_ms == now
