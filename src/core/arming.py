@@ -11,12 +11,12 @@ from __future__ import annotations
 from .bracket import Bracket
 from .clearing import clear_algo
 from .doubt import is_sure
-from .legs import LEGS, armed_leg, covers, standing_leg
+from .legs import LEGS, armed_leg, covers, legs_of, standing_leg
 from .order import ALGO_TRIGGERED, AlgoOrder
 from .resolving import refuse_leg
 from .state import ArmingRefusal
 from .turn import Turn
-from .values import AlgoStatus
+from .values import AlgoStatus, Role
 
 NO_POSITION_CODES = frozenset({-2022, -4118, -4509})
 """Refusals which say that a reduce-only order needs a position (binance-usdm.md §4.6, §12.3). By all that is known it
@@ -24,22 +24,32 @@ is accepted without one, but no document promises it."""
 
 
 def tend_armed(turn: Turn, bracket: Bracket) -> Bracket:
-    """Find out about armed orders of unknown fate, and cancel each one in whose place a standing one rests.
+    """Find out about armed orders of unknown fate, and cancel each one in whose place a standing one rests; so, too,
+    one with a quantity that the position has outgrown.
 
     While the entry is at work they stay: what fills later would else be covered by an order that may just have fired.
     """
     entry = turn.state.orders[bracket.entry_id]
     for role in LEGS:
+        standing = standing_leg(turn.state, bracket, role)
+        stands = standing is not None and covers(turn.state, bracket, standing) and is_sure(standing)
+        for smaller in _outgrown(turn, bracket, role, standing) if stands else ():
+            bracket, _ = clear_algo(turn, bracket, smaller)
         algo = armed_leg(turn.state, bracket, role)
         if algo is None or algo.closed or algo.status in ALGO_TRIGGERED:
             continue
-        standing = standing_leg(turn.state, bracket, role)
-        stands = standing is not None and covers(turn.state, bracket, standing) and is_sure(standing)
         replaced = entry.closed and stands
         if algo.status is AlgoStatus.NEW and not replaced:
             continue
         bracket, _ = clear_algo(turn, bracket, algo)
     return bracket
+
+
+def _outgrown(turn: Turn, bracket: Bracket, role: Role, standing: AlgoOrder | None) -> list[AlgoOrder]:
+    """Orders of a role that rest, carry a quantity, and were sent for less of the position than the standing one."""
+    legs = legs_of(turn.state, bracket, role)
+    explicit = [leg for leg in legs if leg.intent.quantity is not None and not leg.intent.armed]
+    return [leg for leg in explicit if leg is not standing and leg.status is AlgoStatus.NEW]
 
 
 def refuse_armed(turn: Turn, bracket: Bracket, algo: AlgoOrder) -> None:

@@ -86,15 +86,8 @@ def _is_flat(turn: Turn, bracket: Bracket) -> bool:
 def algo_not_found(
     turn: Turn, bracket: Bracket, algo: AlgoOrder, asked_at_ms: int, resting: tuple[str, ...] | None
 ) -> None:
-    """Weigh one answer that a conditional order is in none of the three places it could be (§4.7). The open list that
-    lacks it (`resting`) may lack another one, too, or show one that was given up."""
-    for other in legs_of(turn.state, bracket):
-        if resting is None or other is algo:
-            continue
-        if other.intent.client_order_id not in resting:
-            look_for_missing(turn, other, asked_at_ms, "missing_from_list")
-        elif other.closed and other.given_up and asked_at_ms > other.tries.given_up_ms:
-            _restore(turn, other)
+    """Weigh one answer that a conditional order is in none of the three places it could be (§4.7)."""
+    look_at_others(turn, bracket, algo, asked_at_ms, resting)
     if algo.status is AlgoStatus.NEW and not _is_settled(algo, asked_at_ms):
         # Asked before it was there for sure: that says nothing.
         turn.update_algo(algo, asking=False, next_at_ms=turn.now_ms + ASK_AGAIN_MS // 2)
@@ -114,6 +107,20 @@ def algo_not_found(
         _give_up(turn, algo)
     elif algo.status is AlgoStatus.NEW:
         _doubt(turn, algo)
+
+
+def look_at_others(
+    turn: Turn, bracket: Bracket, algo: AlgoOrder, asked_at_ms: int, resting: tuple[str, ...] | None
+) -> None:
+    """The open list, read for one order, may lack another one, or show one that was given up."""
+    for other in legs_of(turn.state, bracket):
+        client_id = other.intent.client_order_id
+        if resting is None or client_id == algo.intent.client_order_id:
+            continue
+        if client_id not in resting:
+            look_for_missing(turn, other, asked_at_ms, "missing_from_list")
+        elif other.closed and other.given_up and asked_at_ms > other.tries.given_up_ms:
+            _restore(turn, other)
 
 
 def look_for_missing(turn: Turn, algo: AlgoOrder, asked_at_ms: int, why: str) -> None:

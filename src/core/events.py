@@ -140,7 +140,8 @@ class OrderUpdated(Event, frozen=True, kw_only=True, tag="order_updated"):
 
 
 class AlgoUpdated(Event, frozen=True, kw_only=True, tag="algo_updated"):
-    """State of a conditional order, ours or foreign, from the stream or from a lookup (`source`)."""
+    """State of a conditional order, ours or foreign, from the stream or from a lookup (`source`). Where the open list
+    was read for it, `resting` has the client ids in that, and `asked_at_ms` is from before it was asked for."""
 
     symbol: str
     client_order_id: str
@@ -150,6 +151,8 @@ class AlgoUpdated(Event, frozen=True, kw_only=True, tag="algo_updated"):
     reason: str = ""
     exchange_time_ms: int
     source: str
+    asked_at_ms: int = 0
+    resting: tuple[str, ...] | None = None
 
 
 class OrderNotFound(Event, frozen=True, kw_only=True, tag="order_not_found"):

@@ -8,7 +8,7 @@ from .arming import refuse_armed
 from .bracket import CLOCK_ERROR_MS, Bracket, CloseReason
 from .client_ids import is_ours
 from .closing import close_refused
-from .doubt import put_off, still_there
+from .doubt import look_at_others, put_off, still_there
 from .events import (
     AlgoAcknowledged,
     AlgoUpdated,
@@ -233,6 +233,9 @@ def algo_updated(turn: Turn, event: AlgoUpdated) -> None:
     if algo is None:
         return
     asked_for = algo.status is AlgoStatus.PENDING_CANCEL
+    if (holder := turn.state.brackets.get(algo.intent.signal_id)) is not None:
+        # First: what took this one's place may have gone, and this one be all that guards.
+        look_at_others(turn, holder, algo, event.asked_at_ms, event.resting)
     if event.source == "lookup":
         algo = turn.update_algo(algo, asking=False, **SHOWN)
     was_closed = algo.closed

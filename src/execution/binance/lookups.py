@@ -39,9 +39,9 @@ def look_up_order(asker: Asker, once: Asker, command: LookUpOrder) -> list[Answe
     `once` asks what another place can answer as well, and so is not worth a second attempt.
     """
     asked_at_ms = asker.client.clock.now_ms()
-    resting: list[str] = []
+    lists: list[tuple[str, ...]] = []
     try:
-        found = _find_algo(asker, once, command, resting) if command.algo else _find_normal(asker, command)
+        found = _find_algo(asker, once, command, lists) if command.algo else _find_normal(asker, command)
     except ExchangeError as error:
         return [
             LookUpFailed(
@@ -52,15 +52,19 @@ def look_up_order(asker: Asker, once: Asker, command: LookUpOrder) -> list[Answe
                 algo=command.algo,
             )
         ]
-    if found:
+    resting = lists[-1] if lists else None
+    if found and resting is None:
         return list(found)
+    if found:
+        listed = {"asked_at_ms": asked_at_ms, "resting": resting}
+        return [replace(event, **listed) if isinstance(event, AlgoUpdated) else event for event in found]
     return [
         OrderNotFound(
             at_ms=asker.client.clock.now_ms(),
             client_order_id=command.client_order_id,
             asked_at_ms=asked_at_ms,
             algo=command.algo,
-            resting=tuple(resting) if command.algo else None,
+            resting=resting,
         )
     ]
 
@@ -131,9 +135,9 @@ def _order(asker: Asker, command: LookUpOrder, **key: str | int) -> OrderUpdated
     return asker.ask(client.query_order, translate, symbol=command.symbol, **key)
 
 
-def _find_algo(asker: Asker, once: Asker, command: LookUpOrder, resting: list[str]) -> list[Found]:
+def _find_algo(asker: Asker, once: Asker, command: LookUpOrder, lists: list[tuple[str, ...]]) -> list[Found]:
     """The conditional order, and before it the ordinary one it became: who reads in order knows the fill first."""
-    found = _algo_order(asker, once, command, resting)
+    found = _algo_order(asker, once, command, lists)
     if found is None:
         return []
     row, algo = found
@@ -153,13 +157,13 @@ def _find_algo(asker: Asker, once: Asker, command: LookUpOrder, resting: list[st
 
 
 def _algo_order(
-    asker: Asker, once: Asker, command: LookUpOrder, resting: list[str]
+    asker: Asker, once: Asker, command: LookUpOrder, lists: list[tuple[str, ...]]
 ) -> tuple[WireAlgoOrder, AlgoUpdated] | None:
     """By id, then in the open list, then in the full one: -2013 by id was seen for orders that were open (§4.7).
 
     None says that it does not rest: the open list was read and lacks it, though what became of it may not be known.
     Only that question is repeated: the position may be bare, and each attempt may take as long as our patience. What
-    else it shows goes into `resting`.
+    it shows goes into `lists`.
     """
     client = asker.client
 
@@ -179,11 +183,12 @@ def _algo_order(
     except ExchangeError as error:
         if isinstance(error, _NO_MORE_QUESTIONS):
             raise
-    resting[:], found = asker.ask(
+    resting, found = asker.ask(
         client.get_open_algo_orders,
-        lambda raw: ([row.client_algo_id for row in read_algo_orders(raw)], pick(raw)),
+        lambda raw: (tuple(row.client_algo_id for row in read_algo_orders(raw)), pick(raw)),
         symbol=command.symbol,
     )
+    lists.append(resting)
     if found is not None:
         return found
     try:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from bracketeer.core.commands import AnyCommand, CancelOrder, LookUpOrder, LookUpSymbol, SubmitOrder
+from bracketeer.core.events import AlgoUpdated
 from bracketeer.core.settings import Policy
 from bracketeer.core.values import AlgoStatus, ArmingMode, OrderStatus
-from tests.support.stories import E0, F0, P0, P1, S0, S1, X0, submits
+from tests.support.stories import E0, F0, P0, P1, S0, S1, SYMBOL, X0, submits
 from tests.unit.core.arming_kit import armed, cancels, filled, rest, sent
 
 # The stop does not come about.
@@ -271,6 +272,30 @@ def test_comes_right_after_a_crash_between_any_two_sends(arrived: tuple[str, ...
     assert resting == story.submitted[3:]
     assert [report.status for report in story.reports] == ["protected" if has_entry else "rejected"]
     assert bool(story.state.brackets) is has_entry
+
+
+def test_keeps_the_armed_stop_where_the_list_that_shows_it_lacks_the_standing_one() -> None:
+    """One answer tells of both: found by way of the open list, which was read to find it."""
+    story = sent(take_profit=None)
+    story.refuse(S0, -5028)
+    filled(story)
+    rest(story, S1)
+    story.now += 1000
+    found = AlgoUpdated(
+        at_ms=story.now,
+        symbol=SYMBOL,
+        client_order_id=S0,
+        algo_id=7,
+        status=AlgoStatus.NEW,
+        exchange_time_ms=story.now - 10,
+        source="lookup",
+        asked_at_ms=story.now - 5,
+        resting=(S0,),
+    )
+    assert cancels(story.feed(found)) == []
+    assert story.algo(S1).tries.doubted_ms == story.now
+    shown = story.algo_told(S1, AlgoStatus.NEW, source="lookup")
+    assert cancels([*shown, *story.run_until(story.now + 100)]) == [S0]
 
 
 @pytest.mark.parametrize("after_ms", [100, 1000])

@@ -193,7 +193,8 @@ def test_places_an_explicit_quantity_when_somebody_elses_stop_is_in_the_way() ->
 
 
 def test_covers_what_fills_later_when_the_stop_has_an_explicit_quantity() -> None:
-    """An explicit stop is not the whole position once more of the entry fills: another for the whole joins it."""
+    """An explicit stop is not the whole position once more of the entry fills: another for the whole joins it, and it
+    goes once that one rests."""
     story = Story()
     story.signal()
     story.fill(E0, "0.4")
@@ -208,6 +209,10 @@ def test_covers_what_fills_later_when_the_stop_has_an_explicit_quantity() -> Non
     second = client_order_id("signal-1", Role.STOP_LOSS, 2)
     assert story.intent(second).quantity == Decimal(1)
     assert story.bracket.naked_since_ms is not None, "until it is live, the rest is bare"
+    assert S1 not in [command.client_order_id for command in story.all(CancelOrder)]
+    story.ack_algo(second)
+    story.algo_told(second, AlgoStatus.NEW)
+    assert S1 in [command.client_order_id for command in story.all(CancelOrder)]
 
 
 def test_keeps_the_pace_when_somebody_elses_target_is_in_the_way() -> None:

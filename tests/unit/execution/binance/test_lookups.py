@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import requests
+from msgspec.structs import replace
 
 from bracketeer.core.commands import LookUpOrder, LookUpSymbol
 from bracketeer.core.events import (
@@ -158,9 +159,10 @@ def test_an_algo_order_is_found_by_its_id() -> None:
 
 
 def test_an_algo_order_is_found_in_the_open_list() -> None:
-    """-2013 by id was seen for an order that was open (§4.7)."""
+    """-2013 by id was seen for an order that was open (§4.7). What else the list has is told with it."""
     desk = Desk({ALGO: NO_SUCH, OPEN_ALGO: [[WAITING | {"clientAlgoId": "other"}, WAITING]]})
-    assert desk.gateway.look_up_order(about()) == [waiting()]
+    listed = replace(waiting(), asked_at_ms=NOW_MS, resting=("other", "bktr-stop"))
+    assert desk.gateway.look_up_order(about()) == [listed]
     assert desk.exchange.calls() == [ALGO, OPEN_ALGO]
 
 
