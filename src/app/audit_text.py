@@ -187,6 +187,7 @@ _WORDS: Final[dict[str, Callable[[Payload], str]]] = {
     "position_claimed": _claimed,
     "stream_connected": lambda _: "user data stream open",
     "stream_lost": lambda p: f"user data stream lost: {p['reason']}",
+    "clock_set": lambda p: f"the exchange's clock was measured anew: {p['by_ms']:+} ms",
     "timer_fired": lambda _: "a wake-up came due",
     "conclude": _report,
     "alert": _alert,

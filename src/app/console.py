@@ -71,7 +71,7 @@ class Output:
 
     def failure(self, error: BracketeerError) -> None:
         """A code and a sentence, never a traceback: on stderr, or as the JSON document."""
-        if self.as_json and not self.is_lost:
+        if self.as_json and not self._stdout.is_refused:
             self.document({"error": {"code": error.code, "message": error.message, "context": error.context}})
             return
         facts = " ".join(f"{name}={value}" for name, value in error.context.items())

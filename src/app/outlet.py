@@ -7,6 +7,7 @@ import io
 import os
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Final, TextIO
 
 from ..core.errors import BracketeerError
@@ -30,21 +31,25 @@ class Outlet:
     def __init__(self, stream: TextIO | None, on_refusal: Callable[[OSError], None]) -> None:
         self._stream = stream
         self._on_refusal = on_refusal
+        self.is_refused = False  # the newest attempt was
 
     def write(self, text: str) -> int:
         if self._stream is not None:
-            try:
-                self._stream.write(text)
-            except OSError as error:
-                self._on_refusal(error)
+            shown = text.encode(self.encoding, "backslashreplace").decode(self.encoding)  # a sign it does not have
+            self._attempt(partial(self._stream.write, shown))
         return len(text)
 
     def flush(self) -> None:
         if self._stream is not None:
-            try:
-                self._stream.flush()
-            except OSError as error:
-                self._on_refusal(error)
+            self._attempt(self._stream.flush)
+
+    def _attempt(self, act: Callable[[], object]) -> None:
+        try:
+            act()
+            self.is_refused = False
+        except (OSError, ValueError) as error:  # ValueError: it was closed
+            self.is_refused = True
+            self._on_refusal(error if isinstance(error, OSError) else OSError(errno.EBADF, os.strerror(errno.EBADF)))
 
     def isatty(self) -> bool:
         return self._stream is not None and self._stream.isatty()

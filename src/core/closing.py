@@ -86,8 +86,11 @@ def _is_newly_bare(bracket: Bracket, exits: list[Order]) -> bool:
     return bracket.naked_known_ms is not None and bracket.naked_known_ms > newest_ms
 
 
-def _pause_ms(bracket: Bracket, refused: int, failure: Failure) -> int:
-    """Until the next attempt: what is bare cannot wait long, and what is barred is the first to leave when it may."""
+def _pause_ms(bracket: Bracket, order: Order, refused: int, failure: Failure) -> int:
+    """Until the next attempt: what is bare cannot wait long, what is barred is the first to leave when it may, and what
+    was too large leaves smaller."""
+    if failure.code == TOO_LARGE and (order.intent.quantity or 0) > bracket.market_step > 0:
+        return PAUSE_MS
     if failure.barred_ms is not None:
         return max(PAUSE_MS, failure.barred_ms)
     soon = failure.never_left or bracket.naked_since_ms is not None
@@ -136,7 +139,7 @@ def close_refused(turn: Turn, bracket: Bracket, client_id: str, failure: Failure
     """A closing order was refused, or never left: pause, look whether the position is still there, and try anew."""
     order = turn.state.orders[client_id]
     refused = sum(o.status is OrderStatus.REJECTED for o in _exits(turn, bracket))
-    pause = _pause_ms(bracket, refused, failure)
+    pause = _pause_ms(bracket, order, refused, failure)
     order = turn.update_order(order, next_at_ms=turn.now_ms + pause)
     if refused % ALERT_EVERY == 3 or pause > PAUSE_MAX_MS:
         last = f"refused with {failure.code}: {failure.text}" if failure.code is not None else failure.text

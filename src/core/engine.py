@@ -19,6 +19,7 @@ from .bracket import Bracket
 from .claiming import claim
 from .clearing import clear
 from .client_ids import is_ours
+from .clock_set import clock_set
 from .closing import close, is_held_up
 from .commands import AnyCommand, Conclude, RenewStream
 from .doubt import algo_not_found, resolve_missing, stop_missed
@@ -28,6 +29,7 @@ from .events import (
     AnyEvent,
     CancelDone,
     CancelFailed,
+    ClockSet,
     EngineStarted,
     EntryWithheld,
     LookUpFailed,
@@ -62,7 +64,6 @@ from .resolving import (
     pace,
     resolve_orders,
 )
-from .set_back import keep_time
 from .state import SignalRecord, State
 from .turn import Turn
 from .values import AlgoStatus, ArmingMode, OrderStatus
@@ -80,7 +81,6 @@ def step(state: State, event: AnyEvent) -> list[AnyCommand]:
 
     Deterministic: the same state and event give the same state and commands, byte for byte.
     """
-    keep_time(state, event.at_ms)
     turn = Turn(state=state, now_ms=event.at_ms)
     with localcontext(EXACT):  # the calling thread's own precision must not change a quantity
         _HANDLERS[type(event)](turn, event)
@@ -203,7 +203,8 @@ def _engine_started(turn: Turn, event: EngineStarted) -> None:
     state.started_ms = event.at_ms
     state.stream_up = False
     dead_after = event.at_ms + event.policy.recv_window_ms + event.policy.clock_margin_ms
-    # No pause of before counts any more: a ban or a spent budget was the other process's, and so was its clock.
+    # No pause of before counts any more: whether a ban or a limit lasts is heard at the first request, and a pause may
+    # bear a time of a clock that was wrong.
     for order in list(state.orders.values()):
         changes: dict[str, Any] = {"asking": False, "next_at_ms": _soon(order.tries.next_at_ms, event.at_ms)}
         if order.status in ORDER_LOCAL:
@@ -297,6 +298,7 @@ _HANDLERS: dict[type, Callable[[Turn, Any], None]] = {
     PositionClaimed: claim,
     StreamConnected: _stream_connected,
     StreamLost: _stream_lost,
+    ClockSet: clock_set,
     TimerFired: _nothing,
 }
 

@@ -261,6 +261,12 @@ class StreamConnected(Event, frozen=True, kw_only=True, tag="stream_connected"):
     """The user data stream is open. What happened before is lost to it: every active symbol is looked up."""
 
 
+class ClockSet(Event, frozen=True, kw_only=True, tag="clock_set"):
+    """Our estimate of the exchange's clock was set, to `at_ms`: forward by so many ms, or back."""
+
+    by_ms: int
+
+
 class StreamLost(Event, frozen=True, kw_only=True, tag="stream_lost"):
     """The user data stream ended."""
 
@@ -290,5 +296,6 @@ AnyEvent = (
     | PositionClaimed
     | StreamConnected
     | StreamLost
+    | ClockSet
     | TimerFired
 )

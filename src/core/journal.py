@@ -31,6 +31,7 @@ from .events import (
     AnyEvent,
     CancelDone,
     CancelFailed,
+    ClockSet,
     EngineStarted,
     EntryWithheld,
     LookUpFailed,
@@ -74,6 +75,7 @@ _EVENT_LINES: dict[type, tuple[str, str]] = {
     PositionClaimed: ("position_claimed", "data"),
     StreamConnected: ("stream_connected", "data"),
     StreamLost: ("stream_lost", "data"),
+    ClockSet: ("clock_set", "data"),
     TimerFired: ("timer", "data"),
 }
 _COMMAND_LINES: dict[type, tuple[str, str]] = {

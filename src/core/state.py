@@ -60,7 +60,6 @@ class State(msgspec.Struct, kw_only=True):
     account: str = ""  # whose: a fingerprint of key and venue
     starts: int = 0
     started_ms: int = 0  # when the newest process took over
-    clock_ms: int = 0  # the latest that the exchange's clock has said, since it was last set back
     stream_up: bool = False  # connected, and not caught being silent
     stream_since_ms: int = 0
     brackets: dict[str, Bracket] = msgspec.field(default_factory=dict)  # by the entry's signal id

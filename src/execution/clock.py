@@ -19,6 +19,8 @@ from .ports import Clock
 
 SAMPLES: Final = 3
 """Questions per measurement. The quickest one wins: queues only ever add delay, so it bounds the error best."""
+SET_MS: Final = 100
+"""By less than this nobody is told that the clock was set: deadlines are seconds."""
 DATE_ERROR_MS: Final = 1500
 """How far from the middle of its second a `Date` may put the clock: it is cut to whole seconds, and was on its way."""
 
@@ -76,6 +78,7 @@ class ExchangeClock:
         self._lock = threading.Lock()
         self._taking = threading.Lock()  # never held while the exchange is asked
         self._measured = 0
+        self.on_set: Callable[[int], None] = lambda _: None  # forward by so many ms, or back
         self._reading = _Reading(float(clock.now_ms()), clock.monotonic(), float("inf"))
 
     def assume(self, offset_ms: int) -> None:
@@ -124,13 +127,25 @@ class ExchangeClock:
                 return  # it was done while we waited
             reading = min(self._take_samples(), key=lambda reading: reading.error_ms)
             with self._taking:
-                self._reading = reading
+                by_ms = self._take(reading)
                 self._measured += 1
+        self._tell(by_ms)
 
     def _believe(self, exchange_ms: float) -> None:
         with self._taking:
-            if self._measured == 0:
-                self._reading = _Reading(exchange_ms, self._clock.monotonic(), float("inf"))
+            if self._measured:
+                return
+            by_ms = self._take(_Reading(exchange_ms, self._clock.monotonic(), float("inf")))
+        self._tell(by_ms)
+
+    def _take(self, reading: _Reading) -> int:
+        """Use it from now on; by how much that sets the clock."""
+        before_ms, self._reading = self.now_ms(), reading
+        return self.now_ms() - before_ms
+
+    def _tell(self, by_ms: int) -> None:
+        if abs(by_ms) >= SET_MS:
+            self.on_set(by_ms)
 
     def _take_samples(self) -> list[_Reading]:
         readings: list[_Reading] = []

@@ -13,6 +13,8 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 
+from msgspec.structs import replace
+
 from ..core.audit_logger import AuditLogger
 from ..core.commands import (
     Alert,
@@ -108,6 +110,8 @@ class Driver:
                 return
             if self._ended or not concerns(self._state, event):
                 return
+            if event.at_ms > (now_ms := self._gateway.exchange_now_ms()):
+                event = replace(event, at_ms=now_ms)  # dated before the clock was set back, and handled after
             self._journal.rotate_if_due()
             commands = step(self._state, event)
             self._changed.notify_all()

@@ -11,7 +11,7 @@ from ..core.audit_logger import AuditLogger
 from ..core.claiming import LAG_MS
 from ..core.denial import DenialCode
 from ..core.errors import BracketeerError
-from ..core.events import AnyEvent
+from ..core.events import AnyEvent, ClockSet
 from ..core.instrument import Instrument, PriceFormatter, UnknownSymbol
 from ..core.journal import RUN_ENDED
 from ..core.redaction import Redactor
@@ -262,6 +262,7 @@ def _connect(
         if not must_protect:
             raise
         checks.require("clock", gateway.synchronise_clock, weight=CLOCK_WEIGHT)
+    gateway.on_clock_set(lambda by_ms: driver.handle(_clock_set(gateway, by_ms), inline=False))
     begin(gateway, driver, settings.policy, urls.rest, account)
     if settings.stop_watch_interval_ms:
         answers = Spell(EXCHANGE_SILENT, clock.monotonic, journal, teller.tell)
@@ -333,6 +334,10 @@ def _connect(
 def _must_protect(state: State, settings: Settings) -> bool:
     """Whether there is, or may be, a position to protect: one of ours, or one that is claimed."""
     return bool(state.brackets or settings.policy.external_position_claims)
+
+
+def _clock_set(gateway: BinanceGateway, by_ms: int) -> ClockSet:
+    return ClockSet(at_ms=gateway.exchange_now_ms(), by_ms=by_ms)
 
 
 def closed() -> BracketeerError:

@@ -113,9 +113,9 @@ def environment(env: Mapping[str, str] | None) -> Mapping[str, str]:
 
 
 def _env_file_values(path: Path) -> dict[str, str]:
-    if not (path.is_file() or path.is_fifo()):
-        return {}
     try:
+        if not (path.is_file() or path.is_fifo()):
+            return {}
         # `utf-8-sig`: an editor's byte order mark would otherwise become part of the first name.
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeError) as error:

@@ -99,6 +99,15 @@ def test_reader_of_the_beginning_hears_no_complaint(exchange: Simulator, tmp_pat
     assert (command.process.returncode, said) == (1, b"")
 
 
+def test_sign_that_the_output_does_not_have_is_written_otherwise(exchange: Simulator, tmp_path: Path) -> None:
+    """An old terminal, or a log that is ASCII: the report is there all the same."""
+    command = [*COMMAND, "signal", "long", *ENTRY, *exchange.at(tmp_path / "audit")]
+    env = {**with_keys(), "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, timeout=DEADLINE_S, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout.startswith(b"\\u2714 protected")
+
+
 def test_command_works_without_a_stdout(exchange: Simulator, tmp_path: Path) -> None:
     """A supervisor may start us with it closed."""
     command = " ".join((*COMMAND, "signal", "long", *ENTRY, *exchange.at(tmp_path / "audit"), ">&-", "2>&-"))

@@ -20,6 +20,8 @@ from .judge_stream import StreamJudge
 from .wire import Sent
 
 OURS = "bktr-"
+FORCED = ("adl_autoclose", "autoclose-")
+"""The exchange's own orders: what they take off may be anybody's."""
 ZERO = Decimal(0)
 ATTEMPT_MS = 6_000
 """A position that is being closed sees an attempt at least so often: the longest pause between two is 5 s."""
@@ -273,7 +275,8 @@ class Judge:
             leg.ours += change
         else:
             leg.is_mixed = True
-            leg.theirs += change if before * change >= 0 else ZERO
+            if before * change >= 0 or not order.client_order_id.startswith(FORCED):
+                leg.theirs += change
         if leg.total * leg.ours <= 0:
             leg.ours, leg.claim = ZERO, ""
         elif abs(leg.ours) > abs(leg.total):

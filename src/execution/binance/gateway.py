@@ -171,6 +171,10 @@ class BinanceGateway:
         """Until it is measured, reckon with what was known before a restart: so far is the exchange's clock ahead."""
         self._client.clock.assume(offset_ms)
 
+    def on_clock_set(self, hear: Callable[[int], None]) -> None:
+        """Who hears from now on that the estimate of the exchange's clock was set, forward by so many ms or back."""
+        self._client.clock.on_set = hear
+
     def synchronise_clock(self) -> None:
         """Measure the exchange's clock offset. Worth doing every ten minutes: clocks drift some 50 ms per 1000 s."""
         self._client.clock.synchronise()

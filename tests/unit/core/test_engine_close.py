@@ -160,7 +160,7 @@ def test_halves_the_close_when_the_market_maximum_was_lowered_meanwhile() -> Non
     while len(asked) < 3:
         asked.append(story.intent(story.submitted[-1]).quantity)
         story.refuse(story.submitted[-1], -4005)
-        story.run_until(story.now + 1_000)
+        story.run_until(story.now + 100)
     assert asked == [Decimal(1), Decimal("0.5"), Decimal("0.25")]
     rest = Decimal(1)
     while rest:

@@ -202,3 +202,16 @@ def test_a_date_that_says_nothing_new_changes_nothing(text: str) -> None:
     asked.assume(DATE_MS + 1_900 - clock.now_ms())
     asked.hear_date(text)
     assert abs(asked.now_ms() - (DATE_MS + 1_900)) <= 1
+
+
+def test_whoever_wants_to_know_hears_that_the_clock_was_set_and_by_how_much() -> None:
+    """By a date, and by a measurement; a correction of a few ms is no news."""
+    clock = FakeClock()
+    heard: list[int] = []
+    asked = ExchangeClock(clock, lambda: DATE_MS + 1_500)
+    asked.assume(DATE_MS + 500 - clock.now_ms() + 20_000)
+    asked.on_set = heard.append
+    asked.hear_date(DATE)
+    asked.synchronise()
+    asked.synchronise()
+    assert heard == pytest.approx([-20_000, 1_000], abs=2)

@@ -20,6 +20,7 @@ from bracketeer.core.events import (
     AnyEvent,
     CancelDone,
     CancelFailed,
+    ClockSet,
     EngineStarted,
     EntryWithheld,
     Fill,
@@ -306,7 +307,7 @@ class Beside(Checked):
 
     def feed(self, event: AnyEvent) -> list[AnyCommand]:
         """What does not concern the other bracket is no more to it than time."""
-        everybodys = isinstance(event, EngineStarted | StreamConnected | StreamLost)
+        everybodys = isinstance(event, EngineStarted | StreamConnected | StreamLost | ClockSet)
         if everybodys or getattr(event, "client_order_id", "") in OTHER_IDS or OTHER not in self.state.brackets:
             return super().feed(event)
         quiet = self.state.copy()
@@ -425,6 +426,7 @@ any_event: st.SearchStrategy[AnyEvent] = st.one_of(
     ),
     some(StreamConnected),
     some(StreamLost, reason=st.just("x")),
+    some(ClockSet, by_ms=st.integers(-30_000, 30_000)),
     some(TimerFired),
 )
 
