@@ -62,7 +62,7 @@ def test_closes_in_time_though_the_start_believed_a_wrong_clock(off_ms: int, aft
     assert story.now - began_ms >= limit_ms // 2, "it was given the time to succeed"
 
 
-def test_in_one_story_the_wake_up_follows_the_clock() -> None:
+def test_wake_up_follows_the_clock() -> None:
     """What was due in 100 ms is due in 100 ms, not when the clock has caught up."""
     story, sent = _taken_over(20_000)
     assert sent == [S1]
