@@ -20,8 +20,8 @@ check: $(READY) ## style, types, import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-simulate: $(READY) ## random stories against the promises: RUNS= FIRST= many, SEED= one with its trace, ONLY= a named one, LIST=1 their names, CRASHES=1 the demo's day killed at each effect, MUTANT= with a deliberate bug until it is found
-	@$(BIN)/python -m tests.simulation $(if $(RUNS),--runs $(RUNS)) $(if $(FIRST),--first $(FIRST)) $(if $(SEED),--seed $(SEED)) $(if $(SHRINK),--shrink) $(if $(ONLY),--only $(ONLY)) $(if $(LIST),--list) $(if $(CRASHES),--crashes) $(if $(MUTANT),--mutant $(MUTANT)) $(if $(REPORT),--report $(REPORT))
+simulate: $(READY) ## random stories against the promises: RUNS= FIRST= many, SEED= one with its trace, DENSE=1 with more trouble, ONLY= a named one, LIST=1 their names, CRASHES=1 the demo's day killed at each effect, MUTANT= with a deliberate bug until it is found
+	@$(BIN)/python -m tests.simulation $(if $(RUNS),--runs $(RUNS)) $(if $(FIRST),--first $(FIRST)) $(if $(SEED),--seed $(SEED)) $(if $(SHRINK),--shrink) $(if $(DENSE),--dense) $(if $(ONLY),--only $(ONLY)) $(if $(LIST),--list) $(if $(CRASHES),--crashes) $(if $(MUTANT),--mutant $(MUTANT)) $(if $(REPORT),--report $(REPORT))
 
 soak: $(READY) ## days of virtual time, EVENTS= (1000000) requests and stream events: nothing may grow
 	@$(BIN)/python -m tests.simulation.soak $(if $(EVENTS),--events $(EVENTS)) $(if $(SEED),--seed $(SEED))

@@ -18,7 +18,7 @@ from tests.simulation.__main__ import main, shrink
 from tests.simulation.mutants import search_from_hint
 from tests.simulation.run import Run, play, play_run
 from tests.simulation.scheduler import STEPS_PER_INSTANT, Scheduler
-from tests.simulation.story import ANY_CODE, Step, Story, make_story
+from tests.simulation.story import ANY_CODE, DENSE, USUAL, Step, Story, make_story
 
 BATCH = 8
 
@@ -47,6 +47,7 @@ def test_other_seeds_are_other_runs() -> None:
     assert make_story(7).steps != make_story(8).steps
 
 
+BUSINESS = {"signal", "price", "hand", "limit"}
 NOT_DRAWN = {
     "order_shrunk": "an entry is told from others by the quantity its signal asked for",
     "clock_step": "stories turn the clock in a step of their own, always forward",
@@ -75,6 +76,19 @@ def test_stories_bring_every_fault_there_is() -> None:
     assert symbols[2] + symbols[3] > 5 * symbols[1] > 0
     assert 0.1 < sum(bool(story.policy) for story in stories) / len(stories) < 0.2
     assert 0.05 < sum(story.stream_life_s is not None for story in stories) / len(stories) < 0.15
+
+
+def test_dense_stories_bring_more_trouble_in_less_time() -> None:
+    """More of what happens is trouble, and fewer signals; they are other stories, and keep the promises as well."""
+    usual, dense = ([make_story(seed, draw) for seed in range(200)] for draw in (USUAL, DENSE))
+
+    def part_of_trouble(stories: list[Story]) -> float:
+        steps = [step.what for story in stories for step in story.steps]
+        return sum(what not in BUSINESS for what in steps) / len(steps)
+
+    assert part_of_trouble(dense) > 1.8 * part_of_trouble(usual)
+    assert sum(story.signals for story in dense) < 0.8 * sum(story.signals for story in usual)
+    assert not [failure for story in dense[:BATCH] if (failure := play(story).failure)]
 
 
 def test_a_task_that_spins_is_named() -> None:
@@ -135,6 +149,8 @@ def asked(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
         (("--mutant", "nosuch"), "no mutant nosuch: MUTANT=list names them"),
         (("--mutant", "nosuch", "--seed", "3"), "nosuch is none: MUTANT=list names them"),
         (("--mutant", "all", "--seed", "3"), "all is none: MUTANT=list names them"),
+        (("--dense", "--crashes"), "RUNS=, FIRST= and SEED="),
+        (("--dense", "--only", "disk-is-full"), "RUNS=, FIRST= and SEED="),
         (("--only", "nosuch"), "LIST=1 names them"),
         (("--only", "signal_is_stale/nosuch"), "signal_is_stale has no variant 'nosuch'; it has: one"),
     ],
@@ -148,15 +164,20 @@ def test_what_cannot_be_meant_is_refused_in_words(
     assert told in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(("kind", "signals"), [((), 2 * 20), (("--dense",), 2 * 10)], ids=["usual", "dense"])
 def test_many_stories_are_summed_up(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    kind: tuple[str, ...],
+    signals: int,
 ) -> None:
     """What a person reads and what a program reads say the same."""
     report = tmp_path / "sums.json"
-    assert asked(monkeypatch, "--runs", "3", "--workers", "1", "--report", str(report)) == 0
+    assert asked(monkeypatch, "--runs", "3", "--workers", "1", "--report", str(report), *kind) == 0
     sums = json.loads(report.read_text())
     assert (sums["runs"], sums["violations"]) == (3, 0)
-    assert sums["signals"] > 2 * 20  # but for those that come while no manager is at work
+    assert sums["signals"] > signals  # but for those that come while no manager is at work
     assert f"{'signals':40} {sums['signals']}" in capsys.readouterr().out
 
 

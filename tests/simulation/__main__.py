@@ -1,7 +1,8 @@
 """`make simulate`: many stories side by side, one with its trace, or a named one.
 
 RUNS=2000 stories from seed FIRST on; SEED=7 plays one and prints what happened; ONLY=name plays a named scenario
-(LIST=1 names them); a failing story is shortened and printed with the command that plays it again.
+(LIST=1 names them); a failing story is shortened and printed with the command that plays it again. DENSE=1
+draws shorter stories with more trouble: they find what is wrong sooner.
 """
 
 from __future__ import annotations
@@ -15,20 +16,21 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from . import crash_points, mutants
 from .named.telling import list_all, play_named
 from .run import Outcome, play
-from .story import Story, make_story
+from .story import DENSE, USUAL, Draw, Story, make_story
 
 BATCH = 25
 FAILURES_SHOWN = 10
 
 
-def play_batch(seeds: range) -> list[Outcome]:
+def play_batch(draw: Draw, seeds: range) -> list[Outcome]:
     """Some stories, in a process of their own."""
-    return [play(make_story(seed)) for seed in seeds]
+    return [play(make_story(seed, draw)) for seed in seeds]
 
 
 def shrink(story: Story, *, tries: int = 400) -> Story:
@@ -80,18 +82,18 @@ class Sums:
         }
 
 
-def play_many(first: int, runs: int, workers: int) -> Iterator[Outcome]:
+def play_many(first: int, runs: int, workers: int, draw: Draw) -> Iterator[Outcome]:
     """Stories of consecutive seeds, on all cores."""
     batches = [range(start, min(start + BATCH, first + runs)) for start in range(first, first + runs, BATCH)]
     with ProcessPoolExecutor(max_workers=workers) as pool:
-        for outcomes in pool.map(play_batch, batches):
+        for outcomes in pool.map(partial(play_batch, draw), batches):
             yield from outcomes
 
 
-def many(first: int, runs: int, workers: int, report: Path | None) -> int:
+def many(first: int, runs: int, workers: int, report: Path | None, draw: Draw = USUAL) -> int:
     """`RUNS=`."""
     sums, began_s = Sums(), time.monotonic()
-    for outcome in play_many(first, runs, workers):
+    for outcome in play_many(first, runs, workers, draw):
         sums.add(outcome)
         if outcome.failure and len(sums.failed) <= FAILURES_SHOWN:
             _say(f"seed {outcome.seed}: {outcome.failure[:600]}")
@@ -99,8 +101,9 @@ def many(first: int, runs: int, workers: int, report: Path | None) -> int:
             _say(f"{sums.runs} of {runs} stories, {len(sums.failed)} broken, {time.monotonic() - began_s:.0f} s")
     if sums.failed:
         seed = sums.failed[0].seed
-        _say(f"\n--- seed {seed}, shortened:\n{shrink(make_story(seed))}")
-        _say(f"play it again: make simulate SEED={seed}, shortened with SHRINK=1")
+        _say(f"\n--- seed {seed}, shortened:\n{shrink(make_story(seed, draw))}")
+        dense = " DENSE=1" if draw is DENSE else ""
+        _say(f"play it again: make simulate SEED={seed}{dense}, shortened with SHRINK=1")
     row = sums.row()
     for name, value in row.items():
         _say(f"{name:40} {value}")
@@ -135,6 +138,8 @@ def _wrong(asked: argparse.Namespace) -> str:
         return "RUNS= and --workers are at least 1: nothing would be played, and nothing found"
     if asked.shrink and asked.seed is None:
         return "SHRINK=1 shortens the story of one SEED="
+    if asked.dense and (asked.mutant or asked.crashes or asked.list or asked.only is not None):
+        return "DENSE=1 is about random stories: it goes with RUNS=, FIRST= and SEED="
     if asked.mutant and asked.seed is not None and asked.mutant not in mutants.MUTANTS:
         return f"SEED= plays one story with one bug, and {asked.mutant} is none: MUTANT=list names them"
     return ""
@@ -147,6 +152,7 @@ def main() -> int:
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--seed", type=int)
     parser.add_argument("--shrink", action="store_true", help="shorten the story of --seed before it is told")
+    parser.add_argument("--dense", action="store_true", help="shorter stories with more trouble")
     parser.add_argument("--mutant", help="play with a deliberate bug until a story breaks; `all`, or a name of `list`")
     parser.add_argument("--crashes", action="store_true", help="the demo's day, killed at each of its effects")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
@@ -157,6 +163,7 @@ def main() -> int:
     if wrong := _wrong(asked):
         _say(wrong)
         return 2
+    draw = DENSE if asked.dense else USUAL
     try:
         if asked.mutant and asked.seed is not None:
             with mutants.applied(asked.mutant):
@@ -170,8 +177,8 @@ def main() -> int:
         if asked.only is not None:
             return play_named(asked.only, asked.seed, _say)
         if asked.seed is not None:
-            return one(make_story(asked.seed), shorten=asked.shrink)
-        return many(asked.first, asked.runs, asked.workers, asked.report)
+            return one(make_story(asked.seed, draw), shorten=asked.shrink)
+        return many(asked.first, asked.runs, asked.workers, asked.report, draw)
     except BrokenPipeError:
         return 0
     except KeyboardInterrupt:

@@ -55,6 +55,46 @@ CLAIMS = {"external_position_claims": tuple(sorted(PRICES)), "claim_stop_distanc
 
 
 @dataclass(frozen=True)
+class Draw:
+    """How often a story brings what. What stands twice in a choice is drawn twice as often."""
+
+    name: str
+    symbols: tuple[int, ...]
+    signals: tuple[int, ...]
+    trouble: tuple[float, ...]
+    audit_max_bytes: tuple[int, ...]
+    skew_ms: tuple[int, ...]
+    has_stream: float
+    has_short_stream: float
+    has_claims: float
+
+
+USUAL = Draw(
+    name="story",
+    symbols=(1, 2, 2, 2, 2, 3, 3, 3),
+    signals=(20, 20, 20, 20, 25, 25, 30, 40, 60),
+    trouble=(0.0, 0.3, 0.6, 1.0, 1.5),
+    audit_max_bytes=(64 * 1024 * 1024, 64 * 1024 * 1024, 100_000, 200_000),
+    skew_ms=(0, 0, -400, 700, 60_000, -3_600_000),
+    has_stream=0.9,
+    has_short_stream=0.1,
+    has_claims=0.15,
+)
+DENSE = Draw(
+    name="dense",
+    symbols=(1, 2, 2, 3),
+    signals=(10, 15, 20, 20, 30),
+    trouble=(1.0, 1.5, 1.8, 2.1),
+    audit_max_bytes=(64 * 1024 * 1024, 100_000),
+    skew_ms=(0, -400, 700, 60_000, -3_600_000),
+    has_stream=0.85,
+    has_short_stream=0.15,
+    has_claims=0.25,
+)
+"""Shorter and with more trouble: what is wrong shows in a third of the stories (design note 013)."""
+
+
+@dataclass(frozen=True)
 class Step:
     """One thing that happens, `after_ms` after the one before."""
 
@@ -96,12 +136,12 @@ class Story:
         return "\n".join(lines + [f"  {number}. {step}" for number, step in enumerate(self.steps)])
 
 
-def make_story(seed: int) -> Story:
-    """The story of a seed: 20 to 60 signals on up to three symbols, and what befalls them."""
-    dice = random.Random(f"{seed}/story")
-    symbols = dice.sample(sorted(PRICES), dice.choice((1, 2, 2, 2, 2, 3, 3, 3)))
-    wanted = dice.choice((20, 20, 20, 20, 25, 25, 30, 40, 60))
-    trouble = dice.choice((0.0, 0.3, 0.6, 1.0, 1.5))
+def make_story(seed: int, draw: Draw = USUAL) -> Story:
+    """The story of a seed: signals on up to three symbols, 20 to 60 of them as a rule, and what befalls them."""
+    dice = random.Random(f"{seed}/{draw.name}")
+    symbols = dice.sample(sorted(PRICES), dice.choice(draw.symbols))
+    wanted = dice.choice(draw.signals)
+    trouble = dice.choice(draw.trouble)
     maker = _Maker(dice, symbols)
     steps: list[Step] = []
     while maker.signals < wanted:
@@ -114,17 +154,17 @@ def make_story(seed: int) -> Story:
     return Story(
         seed=seed,
         steps=tuple(steps),
-        user_stream=dice.random() < 0.9,
+        user_stream=dice.random() < draw.has_stream,
         arm=dice.choice(("after_fill", "with_entry")),
         accepts_bare_stops=dice.random() < 0.8,
-        audit_max_bytes=dice.choice((64 * 1024 * 1024, 64 * 1024 * 1024, 100_000, 200_000)),
+        audit_max_bytes=dice.choice(draw.audit_max_bytes),
         preemption=dice.choice((0.0, 0.02, 0.1)),
         way_us=dice.choice((500, 2_000, 15_000, 80_000)),
         jitter_us=dice.choice((0, 1_000, 10_000, 60_000)),
-        skew_ms=dice.choice((0, 0, -400, 700, 60_000, -3_600_000)),
+        skew_ms=dice.choice(draw.skew_ms),
         on_main=dice.random() < 0.3,
-        stream_life_s=2.5 if dice.random() < 0.1 else None,
-        policy=CLAIMS if dice.random() < 0.15 else {},
+        stream_life_s=2.5 if dice.random() < draw.has_short_stream else None,
+        policy=CLAIMS if dice.random() < draw.has_claims else {},
     )
 
 

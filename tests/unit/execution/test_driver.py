@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from bracketeer.core.audit_logger import AuditLogger, iter_lines
 from bracketeer.core.commands import Alert
@@ -490,3 +491,15 @@ def test_alarm_is_set_in_the_order_of_the_steps(journal: AuditLogger) -> None:
     driver.handle(signal_event())
     assert owned
     assert all(owned)
+
+
+def test_event_dated_before_the_clock_was_set_back_is_handled_as_of_now(journal: AuditLogger, tmp_path: Path) -> None:
+    """Neither the log nor a wake-up lies at a time that the clock has yet to reach; what is late keeps its date."""
+    runtime = Later()
+    driver = driver_on(journal, runtime, [])
+    driver.handle(replace(signal_event(), at_ms=NOW + 3_600_000))
+    assert runtime.alarm_ms is not None
+    assert NOW < runtime.alarm_ms < NOW + 60_000
+    driver.handle(replace(signal_event("late"), at_ms=NOW - 5))
+    lines = [line for line in iter_lines(tmp_path) if line.event_type == "signal_received"]
+    assert [line.fields["data"]["at_ms"] for line in lines] == [NOW, NOW - 5]
