@@ -15,10 +15,12 @@ import pytest
 
 from bracketeer.simulator.faults import CATALOGUE
 from tests.simulation.__main__ import main, shrink
+from tests.simulation.judge_closes import CloseJudge
 from tests.simulation.mutants import search_from_hint
 from tests.simulation.run import Run, play, play_run
 from tests.simulation.scheduler import STEPS_PER_INSTANT, Scheduler
 from tests.simulation.story import ANY_CODE, DENSE, USUAL, Step, Story, make_story
+from tests.simulation.wire import Sent
 
 BATCH = 8
 
@@ -89,6 +91,28 @@ def test_dense_stories_bring_more_trouble_in_less_time() -> None:
     assert part_of_trouble(dense) > 1.8 * part_of_trouble(usual)
     assert sum(story.signals for story in dense) < 0.8 * sum(story.signals for story in usual)
     assert not [failure for story in dense[:BATCH] if (failure := play(story).failure)]
+
+
+def test_position_is_not_closed_while_its_stop_rests() -> None:
+    """P2 would be kept best by closing everything: a close needs a reason, and one that has begun needs no other."""
+    judge = CloseJudge()
+
+    def close(at_ms: int, trade: str) -> str:
+        query = f"symbol=BTCUSDT&side=SELL&reduceOnly=true&newClientOrderId=bktr-{trade}-F0"
+        return judge.request(Sent("POST", "/fapi/v1/order", query, {}, 0), at_ms, silent_ms=0)
+
+    judge.position("BTCUSDT", 100_000, is_flat=True, bare_for_ms=0)
+    judge.position("BTCUSDT", 100_200, is_flat=False, bare_for_ms=0)
+    judge.position("BTCUSDT", 100_400, is_flat=False, bare_for_ms=200)
+    assert "nothing asked for that" in close(110_000, "bare-for-a-moment")
+    judge.position("BTCUSDT", 120_000, is_flat=False, bare_for_ms=1_600)
+    assert close(120_000, "bare") == ""
+    assert close(130_000, "bare") == ""
+    assert "nothing asked for that" in close(130_000, "other")
+    judge.signal("BTCUSDT", "CLOSE_SHORT", 140_000)
+    assert "nothing asked for that" in close(140_100, "of-the-other-side")
+    judge.signal("BTCUSDT", "CLOSE", 150_000)
+    assert close(150_100, "asked-for") == ""
 
 
 def test_a_task_that_spins_is_named() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from bracketeer.core.audit_writer import JournalWriter
+from bracketeer.core.bracket import CloseReason
 from bracketeer.core.events import (
     AlgoUpdated,
     OrderUpdated,
@@ -17,7 +18,7 @@ from bracketeer.core.events import (
 from bracketeer.core.order import Order
 from bracketeer.core.outcome import OutcomeKind
 from bracketeer.core.position import open_quantity
-from bracketeer.core.protection import LegState, Place
+from bracketeer.core.protection import CloseNow, LegState, Place
 from bracketeer.core.state import PositionView, position_key
 from bracketeer.core.values import AlgoStatus, OrderStatus, Role
 from bracketeer.execution.binance.user_stream import BinanceUserStream
@@ -160,6 +161,19 @@ def drop_stream_events(patch: Patches) -> None:
 @mutant("No limit to the naked time: a stop that cannot be placed is tried for ever.", first=7)
 def no_naked_limit(patch: Patches) -> None:
     patch.function("core.protection", "_deadline", lambda _: lambda *args: None)
+
+
+@mutant("A take profit that cannot be placed closes the position, as a stop does.", first=50)
+def close_without_take_profit(patch: Patches) -> None:
+    def make(plan: Any) -> Any:
+        def planned(target: Any, left: Any, resting: Any, **facts: Any) -> Any:
+            if left > 0 and target.take_wanted and resting[Role.TAKE_PROFIT].state is LegState.REFUSED:
+                return [CloseNow(reason=CloseReason.NAKED)]
+            return plan(target, left, resting, **facts)
+
+        return planned
+
+    patch.function("core.protection", "plan_protection", make)
 
 
 @mutant("A stop of unknown outcome is taken for live.", first=11)

@@ -15,6 +15,7 @@ from urllib.parse import parse_qs
 from bracketeer.simulator.exchange import Exchange
 
 from .disk import Disk
+from .judge_closes import CloseJudge
 from .judge_orders import OrderJudge
 from .judge_stream import StreamJudge
 from .wire import Sent
@@ -93,6 +94,7 @@ class Judge:
         self.round_trip_ms = round_trip_ms
         self.orders = OrderJudge(exchange, round_trip_ms)
         self.stream = StreamJudge()
+        self.closes = CloseJudge()
         self.legs: dict[str, Leg] = {}
         self.wanted: dict[tuple[str, Decimal], str] = {}  # what entry signals asked for
         self.executed: Counter[tuple[str, Decimal]] = Counter()
@@ -145,6 +147,11 @@ class Judge:
         leg.theirs = ZERO
         leg.claim = signal_id
 
+    def cut_off(self, until_ms: int) -> None:
+        """The exchange cannot be reached until then."""
+        self.able_ms = max(self.able_ms, until_ms)
+        self.closes.cut_off(until_ms)
+
     # What leaves the manager.
 
     def request(self, sent: Sent) -> None:
@@ -186,6 +193,9 @@ class Judge:
         is_closing = values.get("reduceOnly") == "true" or values.get("closePosition") == "true"
         if leg is not None and sent.path == "/fapi/v1/order" and is_closing:
             leg.closing_ms = self.now_ms
+            wrong = self.closes.request(sent, self.now_ms, self.silent_ms) if sent.method == "POST" else ""
+            if wrong and leg.ours != 0 and leg.total != 0:
+                raise Broken(wrong)
         is_exit = sent.method == "DELETE" or is_closing
         if is_exit and self.disk.had_trouble:
             return  # exits go on without the disk (design: journal)
@@ -199,6 +209,7 @@ class Judge:
         answer = sent.answer
         assert answer is not None
         self.statuses[answer.status] += 1
+        self.closes.answer(sent, self.now_ms)
         if answer.status in (418, 429) and b"-1015" not in answer.body:  # a polite manager asks nothing until then
             wait_ms = 1000 * int(answer.headers.get("retry-after", "60"))
             self.silent_ms = max(self.silent_ms, self.now_ms + wait_ms)
@@ -235,9 +246,11 @@ class Judge:
         if leg.known_ms is None and not leg.lacks_stop and leg.fill_said_ms >= min(leg.naked_ms, leg.changed_ms):
             leg.known_ms = self.now_ms
 
-    def unanswered(self, symbol: str, path: str) -> None:
+    def unanswered(self, sent: Sent) -> None:
         """A question about a symbol, or one that names none, will not be answered with the truth in time."""
-        if path in _ASK_ABOUT_STOPS:
+        self.closes.unanswered(sent, self.now_ms)
+        symbol = _value(sent.query, "symbol") if "symbol=" in sent.query else ""
+        if sent.path in _ASK_ABOUT_STOPS:
             for leg in [self.leg(symbol)] if symbol else self.legs.values():
                 leg.unanswered += leg.naked_ms is not None
 
@@ -315,6 +328,8 @@ class Judge:
                     covered += abs(amount) if algo.close_position else algo.quantity
         if amount * leg.theirs <= 0:
             leg.theirs = ZERO
+        bare_for_ms = 0 if leg.naked_ms is None else now - leg.naked_ms
+        self.closes.position(symbol, now, is_flat=amount == 0, bare_for_ms=bare_for_ms)
         if covered < min(abs(leg.ours), abs(amount) - abs(leg.theirs)):
             if leg.naked_ms is None:
                 leg.naked_ms, leg.known_ms, leg.seen_ms, leg.reads, leg.unanswered = now, None, None, 0, 0

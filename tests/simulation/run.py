@@ -315,6 +315,7 @@ class Run:
                 "stop_loss": str(price * (1 - sign * Decimal("0.02"))),
                 "take_profit": str(price * (1 + sign * Decimal("0.03"))),
             }
+        self.judge.closes.signal(symbol, kind, self.judge.now_ms)
         signal = Signal(signal_type=SignalType(kind), symbol=symbol, signal_id=id, **(fields | more))
         if signal.quantity is not None and signal.stop_loss is not None:
             self.judge.orders.wants(symbol, Decimal(str(signal.quantity)), Decimal(str(signal.stop_loss)))
@@ -363,7 +364,7 @@ class Run:
         if now.is_out:
             self.wire.cut()
             self._outage_until_ms = self.judge.now_ms + lasts_ms
-            self.judge.able_ms = max(self.judge.able_ms, self._outage_until_ms)
+            self.judge.cut_off(self._outage_until_ms)
         self.scheduler.call_in(lasts_ms * 1000, self._do_calm)
 
     def _do_calm(self) -> None:
@@ -456,6 +457,7 @@ class Run:
         """The exchange's clock leaps ahead of our estimate. It never goes back: that is what its times are for."""
         self.faults["clock step"] += 1
         self.exchange.clock.step(by_ms)
+        self.judge.closes.leaps(by_ms, self.judge.now_ms)
 
     def _calm_down(self) -> None:
         """All that is wrong is over."""

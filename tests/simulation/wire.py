@@ -74,8 +74,8 @@ class Wire:
         self.on_heard: Callable[[HttpAnswer], None] = lambda answer: None  # as it reaches who asked
         # An event reached a living process, whether connection and process are still there, and whether it is read yet.
         self.on_event: Callable[[str, Callable[[], bool], bool], None] = lambda text, is_heard, is_in_use: None
-        # A question (the symbol it names, its path) will have no true answer, or a late one.
-        self.on_unanswered: Callable[[str, str], None] = lambda symbol, path: None
+        # A request will have no true answer, or a late one.
+        self.on_unanswered: Callable[[Sent], None] = lambda sent: None
         self.before_send: Callable[[Process], None] = lambda process: None
         self.after_send: Callable[[Process], None] = lambda process: None
 
@@ -146,13 +146,13 @@ class VirtualAdapter(BaseAdapter):
         wire, scheduler = self._wire, self._wire.scheduler
         symbol = sent.query.split("symbol=", 1)[1].split("&", 1)[0] if "symbol=" in sent.query else ""
         if wire.chance(wire.weather.request_lost):
-            wire.on_unanswered(symbol, sent.path)
+            wire.on_unanswered(sent)
             if wire.chance(0.5):  # the connection breaks, and that is noticed; else silence
                 scheduler.call_in(wire.way_us(), lambda: reply.put(None))
             return
         way_us = wire.way_us()
         if wire.chance(wire.weather.late):
-            wire.on_unanswered(symbol, sent.path)
+            wire.on_unanswered(sent)
             way_us += int(wire.dice.random() * wire.weather.late_us)
 
         def arrive() -> None:
@@ -163,7 +163,7 @@ class VirtualAdapter(BaseAdapter):
             value = None if answer.is_dropped else answer
             if wire.chance(wire.weather.reply_lost):
                 if wire.chance(0.5):
-                    wire.on_unanswered(symbol, sent.path)
+                    wire.on_unanswered(sent)
                     return
                 value = None
             is_true = value is not None and "fault" not in wire.exchange.requests.latest
@@ -173,7 +173,7 @@ class VirtualAdapter(BaseAdapter):
             tells = is_true and answer.status == 200 and not (is_of_target or is_of_new)
             said_us = scheduler.now_us
             if not is_true:
-                wire.on_unanswered(symbol, sent.path)
+                wire.on_unanswered(sent)
 
             def come_back() -> None:
                 if value is not None and not (reply.is_given_up or self._process.is_dead):
