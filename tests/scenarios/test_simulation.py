@@ -93,6 +93,11 @@ def test_dense_stories_bring_more_trouble_in_less_time() -> None:
     assert not [failure for story in dense[:BATCH] if (failure := play(story).failure)]
 
 
+def test_end_of_a_story_waits_for_a_process_that_is_down() -> None:
+    """Killed 100 ms before the end, and down for 40 s: what takes the next process 50 s is settled in time."""
+    assert play(make_story(2448103)).failure == ""
+
+
 def test_position_is_not_closed_while_its_stop_rests() -> None:
     """P2 would be kept best by closing everything: a close needs a reason, and one that has begun needs no other."""
     judge = CloseJudge()

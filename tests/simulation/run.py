@@ -145,8 +145,9 @@ class Run:
             self.note(f"** {step}")
             getattr(self, f"_do_{step.what}")(**step.options)
         self._calm_down()
-        silent_us = max(0, self.judge.silent_ms - self.judge.now_ms) * 1000  # a ban is sat out
-        within_us = SETTLE_US + silent_us
+        # A ban is sat out, and nobody settles anything before the process is there again.
+        idle_ms = max(0, max(self.judge.silent_ms, self.judge.able_ms) - self.judge.now_ms)
+        within_us = SETTLE_US + idle_ms * 1000
         self.run_until(lambda: not ending.unsettled(self), within_us, "settled", lambda: ending.unsettled(self))
         ending.check(self)
         assert self.life is not None
