@@ -21,6 +21,11 @@ def test_the_bug_is_found(name: str) -> None:
     assert found.failure, str(found)
 
 
+def test_an_undue_close_is_what_breaks() -> None:
+    """No other check sees that a position was closed for no reason."""
+    assert "nothing asked for that" in search_from_hint("close_without_take_profit").failure
+
+
 def test_there_are_bugs_enough() -> None:
     """Fifteen at least (and each says what is wrong with it)."""
     assert len(MUTANTS) >= 15

@@ -15,12 +15,10 @@ import pytest
 
 from bracketeer.simulator.faults import CATALOGUE
 from tests.simulation.__main__ import main, shrink
-from tests.simulation.judge_closes import CloseJudge
 from tests.simulation.mutants import search_from_hint
-from tests.simulation.run import Run, play, play_run
+from tests.simulation.run import SETTLE_US, Run, play, play_run
 from tests.simulation.scheduler import STEPS_PER_INSTANT, Scheduler
 from tests.simulation.story import ANY_CODE, DENSE, USUAL, Step, Story, make_story
-from tests.simulation.wire import Sent
 
 BATCH = 8
 
@@ -80,8 +78,8 @@ def test_stories_bring_every_fault_there_is() -> None:
     assert 0.05 < sum(story.stream_life_s is not None for story in stories) / len(stories) < 0.15
 
 
-def test_dense_stories_bring_more_trouble_in_less_time() -> None:
-    """More of what happens is trouble, and fewer signals; they are other stories, and keep the promises as well."""
+def test_dense_stories_bring_more_trouble_and_fewer_signals() -> None:
+    """About twice the share; they keep the promises as well."""
     usual, dense = ([make_story(seed, draw) for seed in range(200)] for draw in (USUAL, DENSE))
 
     def part_of_trouble(stories: list[Story]) -> float:
@@ -93,31 +91,14 @@ def test_dense_stories_bring_more_trouble_in_less_time() -> None:
     assert not [failure for story in dense[:BATCH] if (failure := play(story).failure)]
 
 
-def test_end_of_a_story_waits_for_a_process_that_is_down() -> None:
-    """Killed 100 ms before the end, and down for 40 s: what takes the next process 50 s is settled in time."""
-    assert play(make_story(2448103)).failure == ""
-
-
-def test_position_is_not_closed_while_its_stop_rests() -> None:
-    """P2 would be kept best by closing everything: a close needs a reason, and one that has begun needs no other."""
-    judge = CloseJudge()
-
-    def close(at_ms: int, trade: str) -> str:
-        query = f"symbol=BTCUSDT&side=SELL&reduceOnly=true&newClientOrderId=bktr-{trade}-F0"
-        return judge.request(Sent("POST", "/fapi/v1/order", query, {}, 0), at_ms, silent_ms=0)
-
-    judge.position("BTCUSDT", 100_000, is_flat=True, bare_for_ms=0)
-    judge.position("BTCUSDT", 100_200, is_flat=False, bare_for_ms=0)
-    judge.position("BTCUSDT", 100_400, is_flat=False, bare_for_ms=200)
-    assert "nothing asked for that" in close(110_000, "bare-for-a-moment")
-    judge.position("BTCUSDT", 120_000, is_flat=False, bare_for_ms=1_600)
-    assert close(120_000, "bare") == ""
-    assert close(130_000, "bare") == ""
-    assert "nothing asked for that" in close(130_000, "other")
-    judge.signal("BTCUSDT", "CLOSE_SHORT", 140_000)
-    assert "nothing asked for that" in close(140_100, "of-the-other-side")
-    judge.signal("BTCUSDT", "CLOSE", 150_000)
-    assert close(150_100, "asked-for") == ""
+def test_end_of_a_story_waits_for_a_process_that_is_down(tmp_path: Path) -> None:
+    """Killed 100 ms before the end, and down for 40 s: the next one takes 50 s to settle what it finds."""
+    story = make_story(2448103)
+    assert [step.options["down_ms"] for step in story.steps[-15:] if step.what == "crash"] == [40_000]
+    run = Run(story, tmp_path)
+    began_us = run.scheduler.now_us
+    assert play_run(run).failure == ""
+    assert run.scheduler.now_us - began_us - 1000 * sum(step.after_ms for step in story.steps) > SETTLE_US
 
 
 def test_a_task_that_spins_is_named() -> None:
@@ -178,6 +159,8 @@ def asked(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
         (("--mutant", "nosuch"), "no mutant nosuch: MUTANT=list names them"),
         (("--mutant", "nosuch", "--seed", "3"), "nosuch is none: MUTANT=list names them"),
         (("--mutant", "all", "--seed", "3"), "all is none: MUTANT=list names them"),
+        (("--dense", "--list"), "RUNS=, FIRST= and SEED="),
+        (("--dense", "--mutant", "all"), "RUNS=, FIRST= and SEED="),
         (("--dense", "--crashes"), "RUNS=, FIRST= and SEED="),
         (("--dense", "--only", "disk-is-full"), "RUNS=, FIRST= and SEED="),
         (("--only", "nosuch"), "LIST=1 names them"),
@@ -193,21 +176,29 @@ def test_what_cannot_be_meant_is_refused_in_words(
     assert told in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(("kind", "signals"), [((), 2 * 20), (("--dense",), 2 * 10)], ids=["usual", "dense"])
 def test_many_stories_are_summed_up(
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    tmp_path: Path,
-    kind: tuple[str, ...],
-    signals: int,
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     """What a person reads and what a program reads say the same."""
     report = tmp_path / "sums.json"
-    assert asked(monkeypatch, "--runs", "3", "--workers", "1", "--report", str(report), *kind) == 0
+    assert asked(monkeypatch, "--runs", "3", "--workers", "1", "--report", str(report)) == 0
     sums = json.loads(report.read_text())
     assert (sums["runs"], sums["violations"]) == (3, 0)
-    assert sums["signals"] > signals  # but for those that come while no manager is at work
+    assert sums["signals"] > 2 * 20  # but for those that come while no manager is at work
+    assert sums["closes_asked_for"] > 0
     assert f"{'signals':40} {sums['signals']}" in capsys.readouterr().out
+
+
+def test_dense_stories_are_drawn_where_they_are_asked_for(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """One with its trace, and many: nothing of the usual draw."""
+    assert asked(monkeypatch, "--seed", "3", "--dense") == 0
+    assert capsys.readouterr().out.startswith(str(make_story(3, DENSE)))
+    report = tmp_path / "sums.json"
+    assert asked(monkeypatch, "--runs", "2", "--workers", "1", "--dense", "--report", str(report)) == 0
+    faults = sum((play(make_story(seed, DENSE)).faults for seed in range(2)), Counter[str]())
+    assert json.loads(report.read_text())["faults"] == dict(faults)
 
 
 def test_story_that_breaks_is_told_with_the_command_that_plays_it_again(

@@ -2,7 +2,7 @@
 
 RUNS=2000 stories from seed FIRST on; SEED=7 plays one and prints what happened; ONLY=name plays a named scenario
 (LIST=1 names them); a failing story is shortened and printed with the command that plays it again. DENSE=1
-draws shorter stories with more trouble: they find what is wrong sooner.
+draws more trouble and fewer signals: what is wrong shows sooner.
 """
 
 from __future__ import annotations
@@ -152,7 +152,7 @@ def main() -> int:
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--seed", type=int)
     parser.add_argument("--shrink", action="store_true", help="shorten the story of --seed before it is told")
-    parser.add_argument("--dense", action="store_true", help="shorter stories with more trouble")
+    parser.add_argument("--dense", action="store_true", help="more trouble and fewer signals")
     parser.add_argument("--mutant", help="play with a deliberate bug until a story breaks; `all`, or a name of `list`")
     parser.add_argument("--crashes", action="store_true", help="the demo's day, killed at each of its effects")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)

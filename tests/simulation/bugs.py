@@ -163,7 +163,7 @@ def no_naked_limit(patch: Patches) -> None:
     patch.function("core.protection", "_deadline", lambda _: lambda *args: None)
 
 
-@mutant("A take profit that cannot be placed closes the position, as a stop does.", first=50)
+@mutant("A take profit that cannot be placed closes the position, as a stop does.", first=7)
 def close_without_take_profit(patch: Patches) -> None:
     def make(plan: Any) -> Any:
         def planned(target: Any, left: Any, resting: Any, **facts: Any) -> Any:

@@ -170,8 +170,8 @@ class Judge:
         elif self.is_dated_wrongly and sent.path == "/fapi/v1/time":
             for leg in self.legs.values():  # no question can be answered before that one is
                 leg.asked_ms = self.now_ms
-        elif "symbol=" in sent.query:
-            self.leg(_value(sent.query, "symbol")).asked_ms = self.now_ms
+        elif symbol := sent.value("symbol"):
+            self.leg(symbol).asked_ms = self.now_ms
 
     def _order_request(self, sent: Sent) -> None:
         values = {name: found[0] for name, found in parse_qs(sent.query).items()}
@@ -190,12 +190,13 @@ class Judge:
             client_id = "" if algo is None else algo.client_algo_id
         if sent.method == "DELETE" and not client_id.startswith(OURS):
             raise Broken(f"P4: {sent.method} {sent.path} of {client_id or 'a foreign order'}")
+        if leg is not None and sent.method == "POST":
+            wrong = self.closes.request(sent, self.now_ms, self.silent_ms, is_ours=leg.ours != 0)
+            if wrong:
+                raise Broken(wrong)
         is_closing = values.get("reduceOnly") == "true" or values.get("closePosition") == "true"
         if leg is not None and sent.path == "/fapi/v1/order" and is_closing:
             leg.closing_ms = self.now_ms
-            wrong = self.closes.request(sent, self.now_ms, self.silent_ms) if sent.method == "POST" else ""
-            if wrong and leg.ours != 0 and leg.total != 0:
-                raise Broken(wrong)
         is_exit = sent.method == "DELETE" or is_closing
         if is_exit and self.disk.had_trouble:
             return  # exits go on without the disk (design: journal)
@@ -249,7 +250,7 @@ class Judge:
     def unanswered(self, sent: Sent) -> None:
         """A question about a symbol, or one that names none, will not be answered with the truth in time."""
         self.closes.unanswered(sent, self.now_ms)
-        symbol = _value(sent.query, "symbol") if "symbol=" in sent.query else ""
+        symbol = sent.value("symbol")
         if sent.path in _ASK_ABOUT_STOPS:
             for leg in [self.leg(symbol)] if symbol else self.legs.values():
                 leg.unanswered += leg.naked_ms is not None
@@ -328,7 +329,7 @@ class Judge:
                     covered += abs(amount) if algo.close_position else algo.quantity
         if amount * leg.theirs <= 0:
             leg.theirs = ZERO
-        bare_for_ms = 0 if leg.naked_ms is None else now - leg.naked_ms
+        bare_for_ms = 0 if leg.naked_ms is None else max(0, now - max(leg.naked_ms, self.able_ms))
         self.closes.position(symbol, now, is_flat=amount == 0, bare_for_ms=bare_for_ms)
         if covered < min(abs(leg.ours), abs(amount) - abs(leg.theirs)):
             if leg.naked_ms is None:
@@ -383,7 +384,3 @@ class Judge:
         # During a 429 nothing but protection is sent: what guards nothing any more has to wait.
         if now - max(leg.orphan_ms, self.able_ms, leg.asked_ms, self.silent_ms) > ORPHAN_MS:
             raise Broken(f"P3: orders of ours rest on flat {symbol} for {now - leg.orphan_ms} ms")
-
-
-def _value(query: str, name: str) -> str:
-    return query.split(f"{name}=", 1)[1].split("&", 1)[0]

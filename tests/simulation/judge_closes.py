@@ -6,10 +6,10 @@ for: a CLOSE signal, a price past one of the exits, a gap, or answers that faile
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
-from urllib.parse import parse_qs
 
+from .judge_orders import ALGO_PATH, ORDER_PATH, trade_of
 from .wire import Sent
 
 LONG_AGO = -(10**15)
@@ -19,27 +19,39 @@ REASON_MS = 6_000
 """How long a reason lasts: from an answer to what is done about it, every question and close in between tried again."""
 BARE_MS = 1_000
 """A gap that is about to reach its limit of 2 s: the close is decided early enough to be done by then."""
-STOP_PATHS = ("/fapi/v1/algoOrder", "/fapi/v1/openAlgoOrders", "/fapi/v1/allAlgoOrders")
+LISTS = ("/fapi/v1/openAlgoOrders", "/fapi/v1/allAlgoOrders")
+BY_SIGNAL = "-X"
+"""In the id of a close that a signal asked for. Who asked is the manager's word; that somebody did is not."""
 
 
 @dataclass
 class _Symbol:
     """When was the last of each reason to close; the judge's steady clock."""
 
-    flat_ms: int = LONG_AGO
+    flat_ms: int = LONG_AGO  # before that, nothing is known of it
     asked_ms: dict[str, int] = field(default_factory=lambda: defaultdict(lambda: LONG_AGO))  # by the side that closes
     crossed_ms: int = LONG_AGO
     bare_ms: int = LONG_AGO
+    doubted_ms: int = LONG_AGO
 
 
 class CloseJudge:
     """Watches the closes of one run."""
 
     def __init__(self) -> None:
+        self.reasons: Counter[str] = Counter()  # what all closes were for
         self._symbols: dict[str, _Symbol] = defaultdict(_Symbol)
-        self._in_doubt_ms: dict[str, int] = defaultdict(lambda: LONG_AGO)  # by symbol; of all where none is named
-        self._leap = (LONG_AGO, 0)
-        self._begun: set[str] = set()  # trades whose close has begun, which goes on until it is done
+        self._trades: dict[str, str] = {}  # which symbol each is on
+        self._begun: set[str] = set()  # trades whose close has begun, for a reason: it goes on until it is done
+        self._deaf_ms = LONG_AGO  # until when nothing of any symbol is answered
+        self._leapt_ms = 0  # by how much the exchange's clock leapt since the manager measured it
+        self._measured = (LONG_AGO, 0)  # when it last did, and by how much it had leapt
+        self._died_ms: int | None = None
+
+    def forget(self) -> None:
+        """Of the trades that are over; all are."""
+        self._trades.clear()
+        self._begun.clear()
 
     def signal(self, symbol: str, kind: str, now_ms: int) -> None:
         """A signal is given."""
@@ -49,50 +61,80 @@ class CloseJudge:
             self._symbols[symbol].asked_ms["BUY"] = now_ms
 
     def position(self, symbol: str, now_ms: int, *, is_flat: bool, bare_for_ms: int) -> None:
-        """How a symbol stands in the books."""
+        """How a symbol stands in the books; for how long the manager has been able to see it bare."""
+        known = self._symbols[symbol]
+        if is_flat or known.flat_ms == LONG_AGO:
+            known.flat_ms = now_ms
         if is_flat:
-            self._symbols[symbol].flat_ms = now_ms
-        at_ms, by_ms = self._leap
-        if bare_for_ms and bare_for_ms + (by_ms if now_ms - at_ms < REASON_MS else 0) >= BARE_MS:
-            self._symbols[symbol].bare_ms = now_ms
+            known.crossed_ms = known.bare_ms = LONG_AGO  # of another position
+            return
+        measured_ms, leapt_ms = self._measured
+        longer_ms = leapt_ms if now_ms - measured_ms < REASON_MS else 0
+        if bare_for_ms > 0 and bare_for_ms + longer_ms >= BARE_MS:
+            known.bare_ms = now_ms
 
-    def leaps(self, by_ms: int, now_ms: int) -> None:
-        """The exchange's clock leaps: by it, a gap that the manager dates before that is longer (seed 11462)."""
-        self._leap = (now_ms, by_ms)
+    def leaps(self, by_ms: int) -> None:
+        """The exchange's clock leaps. Once the manager has measured it, a gap that it dates before is longer by that
+        (seeds 11462, 2479191)."""
+        self._leapt_ms += by_ms
 
     def answer(self, sent: Sent, now_ms: int) -> None:
         """The exchange answered."""
         assert sent.answer is not None
-        if b"-2021" in sent.answer.body and sent.method == "POST":
-            self._symbols[_value(sent, "symbol")].crossed_ms = now_ms
+        if sent.path == "/fapi/v1/time" and sent.answer.status == 200 and self._leapt_ms:
+            self._measured, self._leapt_ms = (now_ms, self._leapt_ms), 0
+        if sent.method != "POST" or sent.path not in (ALGO_PATH, ORDER_PATH):
+            return
+        if b"-2021" in sent.answer.body:
+            self._symbols[sent.value("symbol")].crossed_ms = now_ms
 
     def unanswered(self, sent: Sent, now_ms: int) -> None:
-        """A question about stops, or a stop itself, has no true answer."""
-        is_of_target = "TAKE_PROFIT" in sent.query or "-T" in _value(sent, "clientAlgoId")[-4:]
-        if sent.path in STOP_PATHS and not is_of_target:
-            self._in_doubt_ms[_value(sent, "symbol")] = now_ms
+        """A stop, or a question about stops, has no true answer; what becomes of a cancel says nothing about others."""
+        client_id = sent.value("clientAlgoId")
+        is_of_target = sent.value("type").startswith("TAKE_PROFIT") or "-T" in client_id[-4:]
+        if sent.method == "DELETE" or is_of_target or sent.path not in (*LISTS, ALGO_PATH):
+            return
+        symbol = sent.value("symbol") or self._trades.get(trade_of(client_id), "")
+        for known in [self._symbols[symbol]] if symbol else self._symbols.values():
+            known.doubted_ms = now_ms
 
     def cut_off(self, until_ms: int) -> None:
         """Nothing is answered until then."""
-        self._in_doubt_ms[""] = until_ms
+        self._deaf_ms = until_ms
 
-    def request(self, sent: Sent, now_ms: int, silent_ms: int) -> str:
-        """What is wrong with a request that leaves, which closes a position of ours; empty when nothing is."""
-        symbol, side, client_id = (_value(sent, name) for name in ("symbol", "side", "newClientOrderId"))
-        trade = client_id.rsplit("-", 1)[0]
+    def has_died(self, now_ms: int) -> None:
+        """The process is gone."""
+        self._died_ms = now_ms
+
+    def is_back(self, now_ms: int) -> None:
+        """The next process starts: no reason has grown old meanwhile, for nobody could act on it."""
+        down_ms = 0 if self._died_ms is None else now_ms - self._died_ms
+        self._died_ms = None
+        for known in self._symbols.values():
+            known.crossed_ms += down_ms
+            known.bare_ms += down_ms
+            known.doubted_ms += down_ms
+
+    def request(self, sent: Sent, now_ms: int, silent_ms: int, *, is_ours: bool) -> str:
+        """What is wrong with an order that leaves; empty when nothing is. `is_ours`: the manager has a position."""
+        symbol = sent.value("symbol")
+        client_id = sent.value("newClientOrderId") or sent.value("clientAlgoId")
+        trade = trade_of(client_id)
+        self._trades[trade] = symbol
+        if not is_ours or sent.path != ORDER_PATH or sent.value("reduceOnly") != "true":
+            return ""
         known = self._symbols[symbol]
+        is_asked = BY_SIGNAL in client_id[-4:] and known.asked_ms[sent.value("side")] >= known.flat_ms - SIGNAL_MS
         reasons = {
-            "asked for": known.asked_ms[side] >= known.flat_ms - SIGNAL_MS,
+            "asked for": is_asked,
             "begun before": trade in self._begun,
             "past an exit": now_ms - known.crossed_ms < REASON_MS,
             "bare": now_ms - known.bare_ms < REASON_MS,
-            "in doubt": now_ms - max(self._in_doubt_ms[symbol], self._in_doubt_ms[""], silent_ms) < REASON_MS,
+            "in doubt": now_ms - max(known.doubted_ms, self._deaf_ms, silent_ms) < REASON_MS,
         }
-        self._begun.add(trade)
-        if any(reasons.values()):
-            return ""
-        return f"P2: {client_id} closes {symbol}, though its stop rests and nothing asked for that"
-
-
-def _value(sent: Sent, name: str) -> str:
-    return parse_qs(sent.query).get(name, [""])[0]
+        for reason, is_given in reasons.items():
+            if is_given:
+                self._begun.add(trade)
+                self.reasons[reason] += 1
+                return ""
+        return f"P2: {client_id} closes {symbol}, and nothing asked for that: no CLOSE, no gap, no price past an exit"

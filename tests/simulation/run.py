@@ -236,6 +236,7 @@ class Run:
         self.note(f"## life {self._lives} starts")
         self.judge.able_ms = max(self.judge.now_ms, self._outage_until_ms)
         self.judge.is_leaving = False
+        self.judge.closes.is_back(self.judge.now_ms)
         self.judge.ban = (0, 0)  # it has to learn of that anew, too
         for leg in self.judge.legs.values():
             leg.known_ms, leg.seen_ms, leg.reads = None, None, 0  # a new process has to learn it anew
@@ -243,6 +244,7 @@ class Run:
 
     def _later_start(self, after_ms: int) -> None:
         self.judge.able_ms = self.judge.now_ms + after_ms
+        self.judge.closes.has_died(self.judge.now_ms)
         self.scheduler.call_in(after_ms * 1000, self.start)
 
     def _effect(self, kind: str, process: Process | None) -> None:
@@ -458,7 +460,7 @@ class Run:
         """The exchange's clock leaps ahead of our estimate. It never goes back: that is what its times are for."""
         self.faults["clock step"] += 1
         self.exchange.clock.step(by_ms)
-        self.judge.closes.leaps(by_ms, self.judge.now_ms)
+        self.judge.closes.leaps(by_ms)
 
     def _calm_down(self) -> None:
         """All that is wrong is over."""
@@ -500,6 +502,7 @@ def play_run(run: Run) -> Outcome:
             run.life.kill()
         put_back()
     outcome.figures = run.figures
+    outcome.figures.update({f"closes {reason}": count for reason, count in run.judge.closes.reasons.items()})
     outcome.figures["requests"] = run.wire.requests
     outcome.figures["stream events"] = run.wire.events
     outcome.figures["steps"] = run.scheduler.steps

@@ -213,6 +213,7 @@ class SoakRun(Run):
         kept = {(symbol, order_id) for symbol, order_id in account.orders.by_id}
         self.judge._seen_orders &= kept
         self.judge._intents.clear()
+        self.judge.closes.forget()
         open_entries = {(o.symbol, o.quantity) for o in account.orders.by_id.values() if not o.reduce_only}
         for asked in [asked for asked in self.judge.wanted if asked not in open_entries]:
             del self.judge.wanted[asked]

@@ -64,9 +64,9 @@ class Draw:
     trouble: tuple[float, ...]
     audit_max_bytes: tuple[int, ...]
     skew_ms: tuple[int, ...]
-    has_stream: float
-    has_short_stream: float
-    has_claims: float
+    stream_share: float
+    short_stream_share: float
+    claims_share: float
 
 
 USUAL = Draw(
@@ -76,9 +76,9 @@ USUAL = Draw(
     trouble=(0.0, 0.3, 0.6, 1.0, 1.5),
     audit_max_bytes=(64 * 1024 * 1024, 64 * 1024 * 1024, 100_000, 200_000),
     skew_ms=(0, 0, -400, 700, 60_000, -3_600_000),
-    has_stream=0.9,
-    has_short_stream=0.1,
-    has_claims=0.15,
+    stream_share=0.9,
+    short_stream_share=0.1,
+    claims_share=0.15,
 )
 DENSE = Draw(
     name="dense",
@@ -87,11 +87,11 @@ DENSE = Draw(
     trouble=(1.0, 1.5, 1.8, 2.1),
     audit_max_bytes=(64 * 1024 * 1024, 100_000),
     skew_ms=(0, -400, 700, 60_000, -3_600_000),
-    has_stream=0.85,
-    has_short_stream=0.15,
-    has_claims=0.25,
+    stream_share=0.85,
+    short_stream_share=0.15,
+    claims_share=0.25,
 )
-"""Shorter and with more trouble: what is wrong shows in a third of the stories (design note 013)."""
+"""Fewer signals and more trouble: it takes a third as many stories for what is wrong to show (design note 013)."""
 
 
 @dataclass(frozen=True)
@@ -154,7 +154,7 @@ def make_story(seed: int, draw: Draw = USUAL) -> Story:
     return Story(
         seed=seed,
         steps=tuple(steps),
-        user_stream=dice.random() < draw.has_stream,
+        user_stream=dice.random() < draw.stream_share,
         arm=dice.choice(("after_fill", "with_entry")),
         accepts_bare_stops=dice.random() < 0.8,
         audit_max_bytes=dice.choice(draw.audit_max_bytes),
@@ -163,8 +163,8 @@ def make_story(seed: int, draw: Draw = USUAL) -> Story:
         jitter_us=dice.choice((0, 1_000, 10_000, 60_000)),
         skew_ms=dice.choice(draw.skew_ms),
         on_main=dice.random() < 0.3,
-        stream_life_s=2.5 if dice.random() < draw.has_short_stream else None,
-        policy=CLAIMS if dice.random() < draw.has_claims else {},
+        stream_life_s=2.5 if dice.random() < draw.short_stream_share else None,
+        policy=CLAIMS if dice.random() < draw.claims_share else {},
     )
 
 

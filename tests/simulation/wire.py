@@ -53,6 +53,10 @@ class Sent:
         self.at_us = at_us
         self.answer: HttpAnswer | None = None
 
+    def value(self, name: str) -> str:
+        """One of its parameters; empty where it has none of that name."""
+        return f"&{self.query}".partition(f"&{name}=")[2].partition("&")[0]
+
 
 class Wire:
     """One network. Its dice are its own, so that faults do not change the interleaving."""
@@ -144,7 +148,7 @@ class VirtualAdapter(BaseAdapter):
     def _travel(self, sent: Sent, reply: _Reply) -> None:
         """The request's way to the exchange and its answer's way back."""
         wire, scheduler = self._wire, self._wire.scheduler
-        symbol = sent.query.split("symbol=", 1)[1].split("&", 1)[0] if "symbol=" in sent.query else ""
+        symbol = sent.value("symbol")
         if wire.chance(wire.weather.request_lost):
             wire.on_unanswered(sent)
             if wire.chance(0.5):  # the connection breaks, and that is noticed; else silence
