@@ -120,7 +120,7 @@ def look_at_others(
         if client_id not in resting:
             look_for_missing(turn, other, asked_at_ms, "missing_from_list")
         elif other.closed and other.given_up and asked_at_ms > other.tries.given_up_ms:
-            _restore(turn, other)
+            _shown_again(turn, other)
 
 
 def look_for_missing(turn: Turn, algo: AlgoOrder, asked_at_ms: int, why: str) -> None:
@@ -201,6 +201,17 @@ def _restore(turn: Turn, algo: AlgoOrder) -> AlgoOrder:
         algo, AlgoStatus.NEW, algo_id=algo.algo_id or 0, actual_order_id=None, exchange_time_ms=algo.updated_ms
     )
     return turn.update_algo(rests, next_at_ms=None, misses=0, doubted_ms=None)
+
+
+def _shown_again(turn: Turn, algo: AlgoOrder) -> None:
+    """A list has the name of one that was given up. Of one that was never acknowledged nothing else is known, not its
+    id, nor since when it rests: that is asked for, and meanwhile it is tried on as before."""
+    if algo.algo_id is not None:
+        _restore(turn, algo)
+        return
+    due_ms = algo.tries.next_at_ms
+    turn.look_up(algo, "shown_in_list")
+    turn.update_algo(turn.state.algos[algo.intent.client_order_id], next_at_ms=due_ms)
 
 
 def _give_up(turn: Turn, algo: AlgoOrder) -> AlgoOrder:

@@ -7,7 +7,7 @@ import pytest
 from bracketeer.core.commands import CancelOrder
 from bracketeer.core.doubt import DOUBTED_STOP_MS
 from bracketeer.core.values import AlgoStatus
-from tests.support.stories import P0, S0, S1, X0, Story
+from tests.support.stories import E0, P0, S0, S1, X0, Story
 
 
 def _doubted() -> Story:
@@ -404,3 +404,44 @@ def test_gives_up_an_older_stop_that_a_late_answer_showed_when_its_successor_end
     story.algo_told(S1, AlgoStatus.CANCELED)
     assert story.algo(S0).status is AlgoStatus.EXPIRED
     assert story.bracket.naked_since_ms is not None
+
+
+def _refused_after_it_was_lost() -> Story:
+    """A stop: its first request was lost, the second one refused; and the target the same."""
+    story = Story()
+    story.signal()
+    story.fill(E0)
+    story.position("1")
+    story.ack(E0, executed="1")
+    story.unknown(S0)
+    story.look_up_failed(S0, algo=True)
+    story.unknown(P0)
+    story.run_until(story.now + 1000)
+    story.refuse(S0, -1001)
+    story.refuse(P0, -1001)
+    return story
+
+
+def test_asks_about_a_stop_of_which_a_list_has_only_the_name() -> None:
+    """The list was read for the target. A report of a stop without an id, live since 1970, would help nobody."""
+    story = _refused_after_it_was_lost()
+    asked = story.order_lookups.count(S0)
+    story.not_found(P0, resting=(S0,))
+    assert story.algo(S0).status is AlgoStatus.REJECTED
+    assert story.order_lookups.count(S0) == asked + 1
+    story.algo_told(P0, AlgoStatus.NEW, source="lookup")
+    assert story.reports == []
+    story.algo_told(S0, AlgoStatus.NEW, source="lookup", told_at_ms=story.now - 900)
+    assert story.algo(S0).algo_id is not None
+    assert story.algo(S0).live_since_ms == story.now - 900
+    assert [report.status for report in story.reports] == ["protected"]
+
+
+def test_tries_a_stop_on_while_it_is_asked_about() -> None:
+    """That question may be lost as well; a second stop would be refused."""
+    story = _refused_after_it_was_lost()
+    sent = story.submitted.count(S0)
+    story.not_found(P0, resting=(S0,))
+    assert story.submitted.count(S0) == sent
+    story.run_until(story.now + 50)
+    assert story.submitted.count(S0) == sent + 1
