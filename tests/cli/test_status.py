@@ -183,8 +183,8 @@ def test_unprotected_time_is_measured_on_the_clock_of_the_exchange(cli: Cli, ahe
         )
         manager.execute_signal(signal)
         asked = json.loads(cli("status", *cli.at, "--json").stdout)["record"]["brackets"][0]["naked_now_ms"]
-        cli.simulator.lift_faults()
         told = read_record(cli.audit_dir)[1].brackets[0].naked_now_ms
+        cli.simulator.lift_faults()
         assert 0 < asked < 60_000
         assert 0 < told < 60_000
 
