@@ -195,6 +195,7 @@ class CrashRun(Run):
                 self.scheduler.spawn(self._bring_text(life, line), life.process, "caller")
                 continue
             box: list[ExecutionReport | BaseException] = []
+            self.judge.closes.signal(line.signal.symbol, line.signal.signal_type.value, self.judge.now_ms)
             self.answers.append((line.signal, life, box))
             life.execute(line.signal, self._hear_answer(line, box), on_main=False)
 
