@@ -16,6 +16,7 @@ from bracketeer import ReportStatus, SignalType
 from bracketeer.core.audit_logger import read_since_checkpoint
 from bracketeer.core.journal import rebuild
 from bracketeer.core.values import ArmingMode
+from bracketeer.execution.session import SETTLE_TIMEOUT_S
 from bracketeer.simulator.server import RunningSimulator, SimulatorConfig, start_in_thread
 from tests.scenarios.killing import die
 from tests.support.venue import BTC, FAST, Desk, desk, eventually
@@ -253,7 +254,9 @@ def test_killed_at_any_send(simulator: RunningSimulator, tmp_path: Path, when: s
     with desk(simulator, tmp_path / "audit", policy=ARMED) as at:
         if executed:
             assert_handed_over(at)
-            assert time.monotonic() - started < 2
+            # Killed between the entry's acknowledgement and its fill, a start asks about it after a second, and waits
+            # up to three for the exchange's position to agree with that; the armed stop guards it all the while.
+            assert time.monotonic() - started < SETTLE_TIMEOUT_S + 2
         else:
             eventually(lambda: not at.manager.status().brackets)
             at.assert_clean()
