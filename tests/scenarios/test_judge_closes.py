@@ -29,10 +29,12 @@ def judge() -> CloseJudge:
     return judge
 
 
-def _close(judge: CloseJudge, at_ms: int, client_id: str = "bktr-one-F0", *, is_ours: bool = True) -> bool:
+def _close(
+    judge: CloseJudge, at_ms: int, client_id: str = "bktr-one-F0", *, is_ours: bool = True, silent_ms: int = 0
+) -> bool:
     """Whether a close passes."""
     query = f"symbol=BTCUSDT&side=SELL&reduceOnly=true&newClientOrderId={client_id}"
-    return not judge.request(_sent("POST", "/fapi/v1/order", query), at_ms, 0, is_ours=is_ours)
+    return not judge.request(_sent("POST", "/fapi/v1/order", query), at_ms, silent_ms, is_ours=is_ours)
 
 
 def test_nothing_is_no_reason(judge: CloseJudge) -> None:
@@ -57,21 +59,20 @@ def test_a_signal_is_a_reason_for_the_close_that_names_it(judge: CloseJudge) -> 
     assert not _close(judge, T + 90_100, "bktr-three-X0")
 
 
-def test_a_gap_and_a_price_past_an_exit_are_reasons_for_a_while(judge: CloseJudge) -> None:
+@pytest.mark.parametrize("reason", ["bare", "past an exit"])
+def test_a_gap_and_a_price_past_an_exit_are_reasons_for_a_while(judge: CloseJudge, reason: str) -> None:
     """And end with their position; a close that has begun goes on."""
-    for number in (1, 2):
-        at_ms = T + number * 100_000
-        if number == 1:
-            judge.position("BTCUSDT", at_ms, is_flat=False, bare_for_ms=1_500)
-        else:
-            judge.answer(_sent("POST", ALGO, "symbol=BTCUSDT", CROSSED), at_ms)
-        assert not _close(judge, at_ms + REASON_MS, f"bktr-late{number}-F0")
-        assert _close(judge, at_ms + 100, f"bktr-due{number}-F0")
-        assert _close(judge, at_ms + 50_000, f"bktr-due{number}-F1")
-        judge.position("BTCUSDT", at_ms + 200, is_flat=True, bare_for_ms=1_500)
-        judge.position("BTCUSDT", at_ms + 201, is_flat=False, bare_for_ms=0)
-        assert not _close(judge, at_ms + 300, f"bktr-next{number}-F0")
-    assert judge.reasons == {"bare": 1, "past an exit": 1, "begun before": 2}
+    if reason == "bare":
+        judge.position("BTCUSDT", T, is_flat=False, bare_for_ms=1_500)
+    else:
+        judge.answer(_sent("POST", ALGO, "symbol=BTCUSDT", CROSSED), T)
+    assert not _close(judge, T + REASON_MS, "bktr-late-F0")
+    assert _close(judge, T + 100, "bktr-due-F0")
+    assert _close(judge, T + 50_000, "bktr-due-F1")
+    judge.position("BTCUSDT", T + 200, is_flat=True, bare_for_ms=1_500)
+    judge.position("BTCUSDT", T + 201, is_flat=False, bare_for_ms=0)
+    assert not _close(judge, T + 300, "bktr-next-F0")
+    assert judge.reasons == {reason: 1, "begun before": 1}
 
 
 @pytest.mark.parametrize(
@@ -104,6 +105,8 @@ def test_an_outage_is_a_reason_until_a_while_after_it(judge: CloseJudge) -> None
     judge.cut_off(T + 10_000)
     assert not _close(judge, T + 10_000 + REASON_MS)
     assert _close(judge, T + 12_000)
+    assert not _close(judge, T + 30_000 + REASON_MS, "bktr-two-F0", silent_ms=T + 30_000)
+    assert _close(judge, T + 32_000, "bktr-two-F0", silent_ms=T + 30_000)
 
 
 def test_a_leap_of_the_clock_makes_gaps_longer_once_it_is_measured(judge: CloseJudge) -> None:

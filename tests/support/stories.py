@@ -130,14 +130,21 @@ class Story(StoryLog):
         """A CLOSE signal while the exchange shows our position."""
         return self.signal(signal_type, signal_id, amount="1")
 
-    def protected(
+    def filled(
         self, signal_type: SignalType = SignalType.LONG_ENTRY, rules: Instrument = RULES, take_profit: str | None = ""
     ) -> Story:
-        """Entry filled, stop and target live, told by answers and by the stream; the caller has been answered."""
+        """Entry filled, told by its answer and by the stream; stop and target are on their way."""
         self.signal(signal_type, rules=rules, take_profit=take_profit)
         self.fill(E0)
         self.position(str(self.order(E0).executed * self.intent(E0).side.sign))
         self.ack(E0, executed=str(self.order(E0).executed))
+        return self
+
+    def protected(
+        self, signal_type: SignalType = SignalType.LONG_ENTRY, rules: Instrument = RULES, take_profit: str | None = ""
+    ) -> Story:
+        """Entry filled, stop and target live, told by answers and by the stream; the caller has been answered."""
+        self.filled(signal_type, rules, take_profit)
         for client_id in (S0, P0) if take_profit is not None else (S0,):
             self.ack_algo(client_id)
             self.algo_told(client_id, AlgoStatus.NEW)

@@ -7,7 +7,7 @@ import pytest
 from bracketeer.core.commands import CancelOrder
 from bracketeer.core.doubt import DOUBTED_STOP_MS
 from bracketeer.core.values import AlgoStatus
-from tests.support.stories import E0, P0, S0, S1, X0, Story
+from tests.support.stories import P0, S0, S1, X0, Story
 
 
 def _doubted() -> Story:
@@ -408,11 +408,7 @@ def test_gives_up_an_older_stop_that_a_late_answer_showed_when_its_successor_end
 
 def _refused_after_it_was_lost() -> Story:
     """A stop: its first request was lost, the second one refused; and the target the same."""
-    story = Story()
-    story.signal()
-    story.fill(E0)
-    story.position("1")
-    story.ack(E0, executed="1")
+    story = Story().filled()
     story.unknown(S0)
     story.look_up_failed(S0, algo=True)
     story.unknown(P0)

@@ -41,11 +41,7 @@ def test_a_stop_that_was_there_before_the_fill_leaves_no_gap() -> None:
 
 def test_tells_the_first_gap_from_later_ones() -> None:
     """Each stands in the report, on record as numbers, and the worse of the two is the figure of the trade."""
-    story = Story()
-    story.signal()
-    story.fill(E0)
-    story.position("1")
-    story.ack(E0, executed="1")
+    story = Story().filled()
     story.now += 40
     story.ack_algo(S0)
     story.ack_algo(P0)
