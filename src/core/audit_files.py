@@ -107,8 +107,9 @@ def iter_lines(
                 yield line
 
 
-def read_since_checkpoint(log_dir: Path | str) -> Iterator[AuditLine]:
-    """The lines to replay: from the last checkpoint that carries a state on, that checkpoint first.
+def read_since_checkpoint(log_dir: Path | str, *, last_seq: int | None = None) -> Iterator[AuditLine]:
+    """The lines to replay: from the last checkpoint that carries a state on, that checkpoint first; as far as
+    `last_seq`, where that is given.
 
     That is one file as a rule. A rotation in the middle of a step writes a checkpoint without a state; then
     the file before it is read too. Without any state, everything is.
@@ -124,7 +125,10 @@ def read_since_checkpoint(log_dir: Path | str) -> Iterator[AuditLine]:
             break
     for file in replay:
         for raw in raw_lines(file):
-            yield parse(raw.rstrip(b"\n"))[0]
+            line, _ = parse(raw.rstrip(b"\n"))
+            yield line
+            if line.seq == last_seq:
+                return
 
 
 class Anchor(msgspec.Struct, frozen=True):

@@ -110,7 +110,7 @@ class AuditLogger(AuditEvents):
         return self._composer.head.seq
 
     def open(self, *, must_write: bool = True) -> OpenResult:
-        """Take the folder: lock it, repair a torn tail, find the head. The caller replays, then appends.
+        """Take the folder: lock it, find the head, cut off a torn tail. The caller replays, then appends.
 
         With `must_write=False` an existing log is opened although its disk takes nothing now: what is appended waits
         in memory, and `healthy` says so. For who learns from the log itself whether it must go on all the same.
@@ -131,7 +131,7 @@ class AuditLogger(AuditEvents):
                 writer = JournalWriter(self.log_dir, anchor, keep=self._fsync != "never")
                 resources.callback(writer.close)
                 if end.file is not None:
-                    writer.attach(end.file, end.head)
+                    writer.attach(end.file, end.length, end.head)
             except LockHeld as held:
                 raise AuditLocked(
                     "another process writes this audit log: stop it, or set AUDIT_LOG_DIR to another folder",
@@ -273,8 +273,7 @@ class AuditLogger(AuditEvents):
             writer.submit(self._composer.start_file(now_us, self._state()))
         else:
             name = FileName.of(end.file)
-            size = end.file.stat().st_size
-            self._composer.resume(name, end.head, file_bytes=size, has_state=end.has_state)
+            self._composer.resume(name, end.head, file_bytes=end.length, has_state=end.has_state)
         if end.removed:
             # Into the repaired file, even on a later day: the record belongs where the bytes were.
             note = LineParts("note", "tail_repaired", fields={"data": end.removal()})

@@ -1,8 +1,8 @@
-"""Finding the end of an existing log, and repairing what a power cut may do to it.
+"""Finding the end of an existing log, where a power cut may have left a torn one.
 
-Only lines that were never promised durable are removed, and the removed bytes are handed back to be recorded.
-Any other
-damage is refused: replaying a log that was changed would rebuild a state that never was.
+Only what was never promised durable counts as torn. It is handed back to be recorded, and cut off by the writer when
+the disk lets it: a log can be read where nothing can be written. Any other damage is refused: replaying a log that was
+changed would rebuild a state that never was.
 """
 
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ _ADVICE = (
 
 
 class OpenResult(NamedTuple):
-    """What opening a log found: `fresh`, it was empty; `removed_bytes`, a torn tail was cut off."""
+    """What opening a log found: `fresh`, it was empty; `removed_bytes`, the length of a torn tail that goes."""
 
     log_dir: Path
     fresh: bool
@@ -33,14 +33,15 @@ class OpenResult(NamedTuple):
     removed_bytes: int
 
     def lines(self) -> Iterator[AuditLine]:
-        """The lines to replay, from the last checkpoint that carries a state on."""
-        return read_since_checkpoint(self.log_dir)
+        """The lines to replay, from the last checkpoint that carries a state on; not the torn tail."""
+        return read_since_checkpoint(self.log_dir, last_seq=self.head.seq)
 
 
 class LogEnd(NamedTuple):
-    """Where a log ends: in no file when it is empty; `removed` are the bytes cut off its end."""
+    """Where a log ends: in no file when it is empty, else `length` bytes into one; `removed` is what is torn there."""
 
     file: Path | None
+    length: int
     head: ChainHead
     has_state: bool
     """Whether the file begins with a state to replay from."""
@@ -62,14 +63,14 @@ class _Scan(NamedTuple):
 
 
 def find_end(log_dir: Path) -> LogEnd:
-    """Find the chain's head in the newest file, after cutting off a torn tail.
+    """Find the chain's head in the newest file that has a line, before a torn tail.
 
     Torn is what a power cut leaves of lines that were not synced: no newline at the end, or blocks of zero
     bytes (a line never holds one), after the line the head anchor names.
 
     Raises:
         AuditError: the log is damaged (`audit_damaged`) or durable lines are missing (`audit_tail_missing`).
-        OSError: a file cannot be read or cut.
+        OSError: a file cannot be read, or one without an intact line not be removed.
     """
     promised = _promised(log_dir)
     removed = b""
@@ -78,13 +79,13 @@ def find_end(log_dir: Path) -> LogEnd:
         file = files.pop()
         scan = _scan(file)
         if scan.damage is not None:
-            removed = _cut(file, scan, promised) + removed
+            removed = _torn(file, scan, promised) + removed
         if scan.length:
             _require_reached(promised, scan.head, file)
-            return LogEnd(file, scan.head, scan.has_state, removed)
+            return LogEnd(file, scan.length, scan.head, scan.has_state, removed)
         file.unlink()  # a rotation that got no line written: its predecessor is the end
     _require_reached(promised, GENESIS, log_dir)
-    return LogEnd(None, GENESIS, has_state=False, removed=removed)
+    return LogEnd(None, 0, GENESIS, has_state=False, removed=removed)
 
 
 def _promised(log_dir: Path) -> ChainHead:
@@ -115,20 +116,19 @@ def _scan(file: Path) -> _Scan:
     return _Scan(head, length, has_state, None)
 
 
-def _cut(file: Path, scan: _Scan, promised: ChainHead) -> bytes:
-    with file.open("r+b") as log:
+def _torn(file: Path, scan: _Scan, promised: ChainHead) -> bytes:
+    with file.open("rb") as log:
         log.seek(scan.length)
         tail = log.read()
-        torn = b"\n" not in tail or b"\0" in tail
-        if not torn or promised.seq > scan.head.seq > 0:
-            raise AuditError(
-                f"the audit log is damaged: {_ADVICE}",
-                code="audit_damaged",
-                file=str(file),
-                after_seq=scan.head.seq,
-                reason=scan.damage,
-            )
-        log.truncate(scan.length)
+    torn = b"\n" not in tail or b"\0" in tail
+    if not torn or promised.seq > scan.head.seq > 0:
+        raise AuditError(
+            f"the audit log is damaged: {_ADVICE}",
+            code="audit_damaged",
+            file=str(file),
+            after_seq=scan.head.seq,
+            reason=scan.damage,
+        )
     return tail
 
 

@@ -109,7 +109,7 @@ class JournalWriter:
         self._sync_lock = threading.Lock()
         self._state_lock = threading.Lock()
         self._files: list[_LogFile] = []  # the last one is written to; those before it wait for their last sync
-        self._attached: Path | None = None  # an existing file to go on with, not open yet
+        self._attached: tuple[Path, int] | None = None  # an existing file to go on with from there, not open yet
         self._backlog: deque[Entry] = deque()
         self._unsynced: deque[_Written] = deque()
         self._written = GENESIS
@@ -119,10 +119,11 @@ class JournalWriter:
         self._delayed = 0
         self._recovery: Recovery | None = None
 
-    def attach(self, path: Path, head: ChainHead) -> None:
-        """Continue an existing file that ends, intact, with `head`. Where it cannot be opened for writing, that is a
-        `failure` like any other of the disk: tried again with each write and sync."""
-        self._attached, self._written = path, head
+    def attach(self, path: Path, length: int, head: ChainHead) -> None:
+        """Continue an existing file that ends, intact, with `head` after so many bytes; what is torn behind that goes.
+        Where it cannot be written, that is a `failure` like any other of the disk: tried again with each write and
+        sync."""
+        self._attached, self._written = (path, length), head
         with self._state_lock:
             self._flush()
             self._sync_owed = self._attached is not None
@@ -227,10 +228,18 @@ class JournalWriter:
             self._settle()
 
     def _open_attached(self) -> None:
-        if self._attached is not None:
-            fd = os.open(self._attached, os.O_WRONLY)
-            self._files = [_LogFile(self._attached, fd, os.fstat(fd).st_size, is_new=False)]
-            self._attached = None
+        if self._attached is None:
+            return
+        path, length = self._attached
+        fd = os.open(path, os.O_WRONLY)
+        try:
+            if os.fstat(fd).st_size > length:
+                os.ftruncate(fd, length)
+        except OSError:
+            os.close(fd)
+            raise
+        self._files = [_LogFile(path, fd, length, is_new=False)]
+        self._attached = None
 
     def _file_of(self, entry: Entry) -> _LogFile:
         """The file the entry belongs to, created when the entry is its first."""

@@ -195,13 +195,20 @@ def disk(mocker: MockerFixture, *, read_only: bool) -> Iterator[None]:
     assert os.pwrite is write
 
 
-@pytest.mark.parametrize("read_only", [False, True], ids=["full", "read-only"])
+@pytest.mark.parametrize(
+    ("read_only", "torn"),
+    [(False, b""), (True, b""), (True, b'{"seq":')],
+    ids=["full", "read-only", "read-only-torn"],
+)
 def test_log_that_cannot_be_written(
-    simulator: RunningSimulator, left: Path, mocker: MockerFixture, *, read_only: bool
+    simulator: RunningSimulator, left: Path, mocker: MockerFixture, *, read_only: bool, torn: bytes
 ) -> None:
-    """The disk is full, or read-only since it failed: the log is read and the position is guarded.
+    """The disk is full, or read-only since it failed, in the middle of a line perhaps: the log is read and the position
+    is guarded.
 
     Lines wait in memory, and are all there when the disk works again."""
+    with max(left.glob("*.jsonl")).open("ab") as file:
+        file.write(torn)
     with disk(mocker, read_only=read_only):
         working = Desk(simulator, left, Settings(policy=FAST, audit_log_dir=str(left)), clock=Hasty())
         working.manager.start()

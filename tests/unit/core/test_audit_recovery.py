@@ -1,5 +1,7 @@
 """Opening after a crash: what was not promised may be cut off, and is recorded; anything else is refused."""
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -33,6 +35,39 @@ def test_torn_tail_is_cut_and_recorded(tmp_path: Path, tail: bytes) -> None:
     assert numbers(tmp_path) == [0, 1, 2]
     (note,) = iter_lines(tmp_path, event_type="tail_repaired")
     assert note.fields["data"] == {"removed_bytes": len(tail), "removed_text": tail.decode()}
+    assert verify(tmp_path).ok
+
+
+@pytest.mark.parametrize("call", ["open", "ftruncate"])
+def test_torn_tail_waits_for_a_disk_that_takes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    """Read-only since an error: the log is read up to the tear, which goes as soon as it can; a start with a position
+    open must not be refused for it."""
+    torn = crashed(tmp_path, b'{"seq":4,"time').read_bytes()
+    really = os.open
+
+    def read_only(name: str, flags: int, mode: int = 0o777) -> int:
+        if flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT) and "jsonl" in str(name):
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+        return really(name, flags, mode)
+
+    def no_cut(_fd: int, _length: int) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    log = journal(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, call, read_only if call == "open" else no_cut)
+        opened = log.open(must_write=False)
+        assert (log.healthy, opened.removed_bytes, opened.head.seq) == (False, 14, 3)
+        assert [line.seq for line in opened.lines()] == [1, 2, 3]
+        log.append("event", "x", fields={"n": 2})
+        assert (log.retry(), log.pending) == (False, 2)
+    assert (tmp_path / files_of(tmp_path)[0]).read_bytes() == torn
+    assert log.retry()
+    log.close()
+    assert numbers(tmp_path) == [0, 1, 2]
+    assert len(list(iter_lines(tmp_path, event_type="tail_repaired"))) == 1
     assert verify(tmp_path).ok
 
 
