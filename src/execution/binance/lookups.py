@@ -74,9 +74,9 @@ def look_up_symbol(
 ) -> SymbolSnapshot | LookUpFailed:
     """Take one snapshot: position, both stores of open orders and, where asked for, the trades.
 
-    A failed part is left out, and it is told apart from an empty one. Without the position there is no snapshot. Trades
-    are asked for where an order is in doubt, and that may take long: a position that may be bare does not wait for
-    them, `early` hears of it at once.
+    A failed part is left out, and it is told apart from an empty one. Without the position there is no snapshot. The
+    other parts may take long, or be lost: a position that may be bare does not wait for them, `early` hears of it at
+    once.
     """
     client, symbol = asker.client, command.symbol
     try:
@@ -94,7 +94,7 @@ def look_up_symbol(
     )
     if command.position_only:
         return position
-    if early is not None and command.trades_since_ms is not None:
+    if early is not None:
         early(replace(position, is_partial=True))
     orders = _resting(asker, symbol)
     trades = None

@@ -339,18 +339,29 @@ def test_a_snapshot_does_not_wait_for_trades_that_cannot_be_had(answer: Any) -> 
     assert snapshot.trades is None
 
 
-@pytest.mark.parametrize(("since_ms", "told"), [(NOW_MS - 1, [True]), (None, [])])
-def test_the_position_is_told_before_the_questions_about_trades(since_ms: int | None, told: list[bool]) -> None:
-    """They may take seconds, and the position may be bare."""
+@pytest.mark.parametrize("since_ms", [NOW_MS - 1, None])
+def test_the_position_is_told_before_all_else_is_asked(since_ms: int | None) -> None:
+    """That may take seconds, or be lost, and the position may be bare."""
     desk = Desk({POSITIONS: [[POSITION]], OPEN: [[]], OPEN_ALGO: [[]], TRADES: [[]]})
     heard: list[tuple[SymbolSnapshot, int]] = []
     command = LookUpSymbol(symbol="BTCUSDT", why="test", trades_since_ms=since_ms)
     whole = desk.gateway.look_up_symbol(command, lambda part: heard.append((part, len(desk.exchange.sent))))
-    assert [part.is_partial for part, _ in heard] == told
+    ((part, asked),) = heard
     assert isinstance(whole, SymbolSnapshot)
-    assert not whole.is_partial
-    for part, asked in heard:
-        assert (part.amounts, part.orders, part.trades, asked) == (whole.amounts, None, None, 1)
+    assert (part.is_partial, whole.is_partial) == (True, False)
+    assert (part.amounts, part.orders, part.trades, asked) == (whole.amounts, None, None, 1)
+
+
+def test_tells_the_position_also_when_nothing_else_can_be_had() -> None:
+    """A position that shows is guarded, whatever rests: that its open orders are not told must not hide it."""
+    desk = Desk({POSITIONS: [[POSITION]]})
+    for path in (OPEN, OPEN_ALGO):
+        desk.exchange.answer(path, *[requests.ReadTimeout()] * 9)
+    heard: list[SymbolSnapshot] = []
+    whole = desk.gateway.look_up_symbol(LookUpSymbol(symbol="BTCUSDT", why="started"), heard.append)
+    assert isinstance(whole, SymbolSnapshot)
+    assert whole.orders is None
+    assert [part.amounts for part in heard] == [whole.amounts] != [{}]
 
 
 def trade(trade_id: int) -> dict[str, Any]:
