@@ -39,6 +39,14 @@ class ProtectionLeg(msgspec.Struct, frozen=True, kw_only=True):
     working_type: WorkingType
 
 
+class EarlyTrade(msgspec.Struct, frozen=True, kw_only=True):
+    """A trade of others that is dated within our clock's error of when the symbol was found flat. `amount` is + where
+    it adds to the position of the bracket."""
+
+    trade_id: int
+    amount: Decimal
+
+
 CLOCK_ERROR_MS = 1000
 """How far our estimate of the exchange's clock may be off: half of the longest answer that sets it, and some more."""
 
@@ -77,7 +85,7 @@ class Bracket(msgspec.Struct, frozen=True, kw_only=True):
     external_net: Decimal = ZERO  # what others traded on our position; + adds to it, - takes from it
     external_trades: tuple[int, ...] = ()
     external_ms: int = 0  # exchange time of the newest of them
-    external_early: Decimal = ZERO  # the part of external_net that may be from before the position was asked for
+    early_trades: tuple[EarlyTrade, ...] = ()  # of these, by id: they may be from before the position was asked for
     disagree_since_ms: int | None = None  # our ledger and the exchange's position differ
     disagreements: int = 0  # how often that was looked into without an explanation, the exchange saying the same
     disagree_amount: Decimal | None = None  # what it said

@@ -6,6 +6,9 @@ Nothing here sends an order again because an answer is missing; the one exceptio
 
 from __future__ import annotations
 
+from decimal import Decimal
+from itertools import accumulate
+
 from .bracket import Bracket
 from .denial import DenialCode
 from .legs import LEGS, armed_leg, standing_leg
@@ -13,7 +16,7 @@ from .order import ALGO_TRIGGERED, ORDER_WORKING, AlgoOrder, Order
 from .position import Agreement, agreement, expected_amount, newest_fill_known_ms, open_quantity, orders_of
 from .state import position_key
 from .turn import Turn
-from .values import ZERO, AlgoStatus, OrderStatus, Role
+from .values import AlgoStatus, OrderStatus, Role
 
 RESEND_TRIES = 4
 """How often an entry is sent at most, each time with proof that the one before did not execute."""
@@ -207,12 +210,11 @@ def count_disagreement(turn: Turn, bracket: Bracket) -> Bracket:
     view = turn.state.positions[position_key(bracket.symbol, bracket.position_side)]
     amount = view.amount
     count = bracket.disagreements + 1 if amount == bracket.disagree_amount else 1
-    early = bracket.external_early
-    without = expected_amount(turn.state, bracket) - bracket.entry_side.sign * early
-    if count >= DISAGREEMENTS_WEIGHED and early != 0 and amount == without:
+    surplus = bracket.entry_side.sign * (expected_amount(turn.state, bracket) - amount)
+    if count >= DISAGREEMENTS_WEIGHED and surplus in _from_before(turn, bracket):
         # Our clock may be off by more than lies between a trade and the question about the position: it was in it.
-        turn.announce("traded_before", "what others traded was from before the entry", bracket, amount=str(early))
-        return turn.update(bracket, external_net=bracket.external_net - early, external_early=ZERO, disagreements=0)
+        turn.announce("traded_before", "what others traded was from before the entry", bracket, amount=str(surplus))
+        return turn.update(bracket, external_net=bracket.external_net - surplus, early_trades=(), disagreements=0)
     bracket = turn.update(bracket, disagree_amount=amount)
     if count == DISAGREEMENTS_TOLD:
         turn.alert(
@@ -231,6 +233,15 @@ def count_disagreement(turn: Turn, bracket: Bracket) -> Bracket:
         bracket = turn.update(bracket, external_net=bracket.external_net + others)
         count = 0
     return turn.update(bracket, disagreements=count)
+
+
+def _from_before(turn: Turn, bracket: Bracket) -> list[Decimal]:
+    """What of others' trades may have been in the position that was found flat: it was asked for at one instant, so the
+    first of them by id, or the first two, and so on; none that came after a trade of the entry."""
+    fills = turn.state.orders[bracket.entry_id].fills
+    rows = sorted(bracket.early_trades, key=lambda row: row.trade_id)
+    earlier = [row.amount for row in rows if not fills or row.trade_id < fills[0].trade_id]
+    return list(accumulate(earlier))
 
 
 def _all_over(turn: Turn, bracket: Bracket) -> bool:

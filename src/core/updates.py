@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from .arming import refuse_armed
-from .bracket import CLOCK_ERROR_MS, Bracket, CloseReason
+from .bracket import CLOCK_ERROR_MS, Bracket, CloseReason, EarlyTrade
 from .client_ids import is_ours
 from .closing import close_refused
 from .doubt import look_at_others, put_off, still_there
@@ -28,7 +28,7 @@ from .outcome import Failure, OutcomeKind
 from .resolving import ASK_AGAIN_MS, RESEND_TRIES, refuse_late_entry, refuse_leg
 from .state import PositionView, position_key
 from .turn import Turn
-from .values import ZERO, AlgoStatus, OrderStatus, PositionSide, Role, Side
+from .values import AlgoStatus, OrderStatus, PositionSide, Role, Side
 
 GONE_POSITION = -4509  # transient right after a fill (binance-usdm.md §4.6)
 WOULD_TRIGGER = -2021
@@ -312,11 +312,12 @@ def foreign_trade(
     text = f"{whose} traded {side.value} {fill.quantity} {bracket.symbol} on a position of ours"
     turn.alert("external_trade", text, bracket, client_id)
     signed = fill.quantity if side is bracket.entry_side else -fill.quantity
-    early = not bracket.claimed and exchange_time_ms <= bracket.trades_from_ms + CLOCK_ERROR_MS
+    is_early = not bracket.claimed and exchange_time_ms <= bracket.trades_from_ms + CLOCK_ERROR_MS
+    early = (EarlyTrade(trade_id=fill.trade_id, amount=signed),) if is_early else ()
     return turn.update(
         bracket,
         external_net=bracket.external_net + signed,
-        external_early=bracket.external_early + (signed if early else ZERO),
+        early_trades=(*bracket.early_trades, *early),
         external_trades=(*bracket.external_trades, fill.trade_id),
         external_ms=max(bracket.external_ms, exchange_time_ms),
     )

@@ -217,6 +217,37 @@ def test_takes_a_trade_of_others_out_again_when_it_was_before_the_entry() -> Non
     assert story.intent(X1).quantity == Decimal("0.3"), "the rest of ours is closed as well"
 
 
+@pytest.mark.parametrize(("before", "stays"), [(1, "-0.5"), (2, "0.2")])
+def test_takes_out_no_more_trades_of_others_than_were_before_the_entry(before: int, stays: str) -> None:
+    """Two hands around the instant at which the symbol was found flat. That was one instant, so the first of them may
+    have been before it, or both; which, the exchange's position tells. The third came after the entry's own trade."""
+    story = Story().filled()
+    at_ms = story.bracket.received_at_ms + 5
+    own_id = min(fill.trade_id for fill in story.order(E0).fills)
+    for trade_id, quantity, side in ((7, "0.3", Side.BUY), (8, "0.7", Side.SELL), (own_id + 1, "0.2", Side.BUY)):
+        fill = Fill(trade_id=trade_id, price=PRICE, quantity=Decimal(quantity))
+        story.told(HAND, OrderStatus.FILLED, executed=quantity, fill=fill, side=side, told_at_ms=at_ms)
+    assert str(story.bracket.external_net) == "-0.2"
+    shown = str(1 + Decimal(stays))
+
+    def answer(command: AnyCommand) -> None:
+        story.now += 20
+        match command:
+            case SubmitOrder(intent=intent):
+                story.ack_algo(intent.client_order_id)
+            case LookUpSymbol():
+                story.snapshot(shown, [S0, P0], requested_at_ms=story.now - 10)
+            case LookUpOrder(client_order_id=client_id):
+                story.look_up_failed(client_id)
+
+    story.position(shown)
+    story.respond(story.now + 3_000, answer, since=0)
+    assert [note.facts["amount"] for note in story.all(Announce) if note.topic == "traded_before"] == [
+        "0.3" if before == 1 else "-0.4"
+    ]
+    assert str(story.bracket.external_net) == stays
+
+
 def test_asks_for_the_end_of_a_lost_entry_when_a_trade_shows_a_part_of_it() -> None:
     """A trade under our client id proves that it arrived; from then on "no such order" only means that the answer
     lags."""
