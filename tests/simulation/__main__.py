@@ -56,8 +56,8 @@ class Sums:
         self.runs = 0
         self.figures: Counter[str] = Counter()
         self.faults: Counter[str] = Counter()
-        self.worst_naked_ms = 0
-        self.worst_known_ms = 0
+        self.worst_naked = (0, 0)  # ms, and the seed to look at
+        self.worst_known = (0, 0)
         self.failed: list[Outcome] = []
 
     def add(self, outcome: Outcome) -> None:
@@ -65,8 +65,8 @@ class Sums:
         self.runs += 1
         self.figures += outcome.figures
         self.faults += outcome.faults
-        self.worst_naked_ms = max(self.worst_naked_ms, outcome.worst_naked_ms)
-        self.worst_known_ms = max(self.worst_known_ms, outcome.worst_known_ms)
+        self.worst_naked = max(self.worst_naked, (outcome.worst_naked_ms, outcome.seed))
+        self.worst_known = max(self.worst_known, (outcome.worst_known_ms, outcome.seed))
         if outcome.failure:
             self.failed.append(outcome)
 
@@ -75,8 +75,10 @@ class Sums:
         return {
             "runs": self.runs,
             **{name.replace(" ", "_"): count for name, count in sorted(self.figures.items())},
-            "worst_naked_ms": self.worst_naked_ms,
-            "worst_naked_after_it_could_be_known_ms": self.worst_known_ms,
+            "worst_naked_ms": self.worst_naked[0],
+            "worst_naked_seed": self.worst_naked[1],
+            "worst_naked_after_it_could_be_known_ms": self.worst_known[0],
+            "worst_naked_after_it_could_be_known_seed": self.worst_known[1],
             "violations": len(self.failed),
             "faults": dict(sorted(self.faults.items())),
         }
