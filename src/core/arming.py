@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from .bracket import Bracket
 from .clearing import clear_algo
+from .codes import WANTS_POSITION
 from .doubt import is_sure
 from .legs import LEGS, armed_leg, covers, legs_of, standing_leg
 from .order import ALGO_TRIGGERED, AlgoOrder
@@ -17,10 +18,6 @@ from .resolving import refuse_leg
 from .state import ArmingRefusal
 from .turn import Turn
 from .values import AlgoStatus, Role
-
-NO_POSITION_CODES = frozenset({-2022, -4118, -4509})
-"""Refusals which say that a reduce-only order needs a position (binance-usdm.md §4.6, §12.3). By all that is known it
-is accepted without one, but no document promises it."""
 
 
 def tend_armed(turn: Turn, bracket: Bracket) -> Bracket:
@@ -57,7 +54,7 @@ def refuse_armed(turn: Turn, bracket: Bracket, algo: AlgoOrder) -> None:
     so is every later one, until a start with ARM=after_fill."""
     refuse_leg(turn, algo)
     code = algo.tries.error_code
-    if code not in NO_POSITION_CODES or turn.state.arming_refused is not None:
+    if code not in WANTS_POSITION or turn.state.arming_refused is not None:
         return
     turn.state.arming_refused = ArmingRefusal(code=code, text=algo.tries.error_text, at_ms=turn.now_ms)
     turn.alert(

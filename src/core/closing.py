@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from .bracket import Bracket, CloseReason
+from .codes import NOTHING_TO_REDUCE, TOO_LARGE
 from .doubt import is_unproven
 from .legs import legs_of
 from .order import ALGO_TRIGGERED, ORDER_WORKING, Order
@@ -21,8 +22,6 @@ SOON_PAUSE_MAX_MS = 1000
 PATIENCE_MS = 2000
 """How long a closing order of unknown outcome is asked about before the next one is sent."""
 ALERT_EVERY = 10
-NOTHING_TO_REDUCE = -2022
-TOO_LARGE = -4005
 DENIALS_NEEDED = 3
 
 

@@ -8,6 +8,7 @@ twice, for a second closePosition stop is refused (-4130), and that proves the f
 from __future__ import annotations
 
 from .bracket import Bracket
+from .codes import OTHERS_STOP
 from .events import StopMissed
 from .legs import legs_of
 from .order import AlgoOrder, apply_algo
@@ -19,7 +20,6 @@ from .values import AlgoStatus, Role
 
 DOUBTED_STOP_MS = 750
 """A stop that a list lacks, and that nothing has shown since, is taken for gone after this long."""
-OTHERS_STOP = -4130
 
 
 def resolve_missing(turn: Turn, bracket: Bracket) -> Bracket:

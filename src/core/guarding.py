@@ -7,6 +7,7 @@ from decimal import Decimal
 from msgspec.structs import replace
 
 from .bracket import Bracket, CloseReason
+from .codes import ALREADY_THERE
 from .legs import armed_leg, covers, legs_of, standing_leg
 from .naked import gap_ended, stop_is_live
 from .order import ALGO_TRIGGERED, AlgoOrder
@@ -128,7 +129,7 @@ def _seen(turn: Turn, bracket: Bracket, algo: AlgoOrder | None) -> Resting:
         case AlgoStatus.PENDING_NEW:
             return Resting(state=LegState.IN_FLIGHT)
         case AlgoStatus.UNRESOLVED:
-            exists = tries.error_code in (-4116, -4130)
+            exists = tries.error_code in ALREADY_THERE
             return Resting(
                 state=LegState.UNRESOLVED,
                 ready_ms=tries.next_at_ms,

@@ -13,6 +13,8 @@ from typing import Final
 
 import msgspec
 
+from .codes import ID_IN_USE, NO_POSITION
+
 
 class OutcomeKind(StrEnum):
     """Three outcomes, not two."""
@@ -66,7 +68,7 @@ UNKNOWN_CODES: Final = frozenset({
     -1006,  # unexpected answer from the exchange's own bus
     -1007,  # no answer from the exchange's own back end
     -4083,  # a batch failed: each element may have worked
-    -4116,  # duplicate client id: one is open already, so an earlier send was accepted. Look, adopt it
+    ID_IN_USE,  # duplicate client id: one is open already, so an earlier send was accepted. Look, adopt it
 })  # fmt: skip
 
 RESEND_MS: Final[Mapping[int, int]] = MappingProxyType({
@@ -147,7 +149,7 @@ def _verdict(
             None,
         )  # below 400: accepted in an unreadable way, or not by the exchange at all
     if code is not None:
-        if conditional and code == -4509:
+        if conditional and code == NO_POSITION:
             return OutcomeKind.REFUSED, POSITION_LAG_MS
         return OutcomeKind.REFUSED, RESEND_MS.get(code)
     if http_status in _NEVER_REACHED_THE_EXCHANGE:

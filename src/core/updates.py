@@ -8,6 +8,7 @@ from .arming import refuse_armed
 from .bracket import CLOCK_ERROR_MS, Bracket, CloseReason, EarlyTrade
 from .client_ids import is_ours
 from .closing import close_refused
+from .codes import ALREADY_THERE, NO_POSITION, WOULD_TRIGGER
 from .doubt import look_at_others, put_off, still_there
 from .events import (
     AlgoAcknowledged,
@@ -30,9 +31,6 @@ from .state import PositionView, position_key
 from .turn import Turn
 from .values import AlgoStatus, OrderStatus, PositionSide, Role, Side
 
-GONE_POSITION = -4509  # transient right after a fill (binance-usdm.md §4.6)
-WOULD_TRIGGER = -2021
-ALREADY_THERE = frozenset({-4116, -4130})
 UNKNOWN_PAUSE_MS = 100
 EXPIRY_PAUSE_MS = 150
 CANCEL_PATIENCE = 4
@@ -144,7 +142,7 @@ def _algo_failed(turn: Turn, algo: AlgoOrder, failure: Failure) -> None:
     if code == WOULD_TRIGGER:
         crossed = CloseReason.STOP_CROSSED if role is Role.STOP_LOSS else CloseReason.TAKE_PROFIT_CROSSED
         start_closing(turn, bracket, crossed)
-    elif code == GONE_POSITION and tries.refusals >= 2:
+    elif code == NO_POSITION and tries.refusals >= 2:
         turn.look_at_symbol(bracket, "position_denied", trades=True)
 
 
