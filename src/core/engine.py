@@ -48,7 +48,7 @@ from .events import (
 )
 from .guarding import guard, guard_meanwhile, keep_naked_time
 from .intake import receive
-from .order import ALGO_LOCAL, ORDER_LOCAL, AlgoOrder
+from .order import ALGO_LOCAL, ORDER_LOCAL, ORDER_WORKING, AlgoOrder
 from .position import Agreement, agreement, newest_fill_known_ms, open_quantity
 from .presuming import presume
 from .reconcile import reconcile
@@ -213,6 +213,8 @@ def _engine_started(turn: Turn, event: EngineStarted) -> None:
                 "dead_after_ms": dead_after,
                 "next_at_ms": event.at_ms,
             }
+        elif order.status in ORDER_WORKING:  # its end may have been told while nobody listened
+            changes["next_at_ms"] = event.at_ms
         turn.update_order(order, **changes)
     for algo in list(state.algos.values()):
         changes = {"asking": False, "next_at_ms": _soon(algo.tries.next_at_ms, event.at_ms)}

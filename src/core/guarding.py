@@ -143,16 +143,22 @@ def _seen(turn: Turn, bracket: Bracket, algo: AlgoOrder | None) -> Resting:
         case AlgoStatus.PENDING_CANCEL:
             return Resting(state=LegState.CANCELING)
         case status if status in ALGO_TRIGGERED:
-            return Resting(state=LegState.TRIGGERED, since_ms=algo.updated_ms)
+            return _fired(turn, algo)
         case AlgoStatus.FINISHED:
             order = turn.state.orders.get(algo.intent.client_order_id)
             if order is None or not order.closed:
-                return Resting(state=LegState.TRIGGERED, since_ms=algo.updated_ms)
+                return _fired(turn, algo)
             return Resting()  # spent without closing: the position is bare now
         case AlgoStatus.REJECTED if algo.algo_id is None:
             return Resting(state=LegState.REFUSED, ready_ms=tries.next_at_ms)
         case _:
             return Resting(ready_ms=tries.next_at_ms)
+
+
+def _fired(turn: Turn, algo: AlgoOrder) -> Resting:
+    """One that is closing the position, for all we know. Who has just taken over asks first: it may have been done for
+    long, and the position that is there be somebody else's."""
+    return Resting(state=LegState.TRIGGERED, since_ms=max(algo.updated_ms, turn.state.started_ms))
 
 
 def keep_naked_time(turn: Turn, bracket: Bracket) -> Bracket:

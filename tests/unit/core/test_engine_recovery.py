@@ -50,6 +50,29 @@ def test_sends_no_entry_again_when_the_process_restarts_before_a_scheduled_resen
     assert story.submitted == [E0]
 
 
+def test_asks_at_once_about_an_entry_that_was_acknowledged_and_not_ended() -> None:
+    """Its end may have been told while nobody listened; a running manager gives it a second."""
+    story = Story()
+    story.signal()
+    story.ack(E0, status=OrderStatus.NEW)
+    story.now += 50
+    assert [c.client_order_id for c in story.restart() if isinstance(c, LookUpOrder)] == [E0]
+
+
+def test_asks_first_what_became_of_a_stop_that_fired_before_the_start() -> None:
+    """It may have closed the position long ago, and a person have opened another one since: nothing is closed before
+    there was time for an answer."""
+    story = Story().protected()
+    story.algo_told(S0, AlgoStatus.TRIGGERED)
+    story.now += 40_000
+    story.restart()
+    story.run_until(story.now + 1_499)
+    assert S0 in story.order_lookups
+    assert F0 not in story.submitted
+    story.run_until(story.now + 1)
+    assert story.submitted[-1] == F0, "nobody answers: it has to be taken for spent"
+
+
 @pytest.mark.parametrize("what", ["close", "stop"])
 def test_no_pause_outlives_the_process_that_was_told_to_make_it(what: str) -> None:
     """A ban or a spent budget was told to the process before, and perhaps on a clock that was wrong: the next one tries
