@@ -77,6 +77,7 @@ class Bracket(msgspec.Struct, frozen=True, kw_only=True):
     naked_since_ms: int | None = None  # a position without a live stop, since when
     naked_known_ms: int | None = None  # when we learned that a stop had ended
     presumed_since_ms: int | None = None  # a position shows that may be ours, while the entry's fate is not known
+    has_shown: bool = False  # one did, at some time
     naked_first_ms: int | None = None  # from the first fill to the first live stop
     naked_later_ms: int = 0  # the worst gap after it
     stop_live_ms: int | None = None

@@ -140,7 +140,9 @@ def close_refused(turn: Turn, bracket: Bracket, client_id: str, failure: Failure
     refused = sum(o.status is OrderStatus.REJECTED for o in _exits(turn, bracket))
     pause = _pause_ms(bracket, order, refused, failure)
     order = turn.update_order(order, next_at_ms=turn.now_ms + pause)
-    if refused % ALERT_EVERY == 3 or pause > PAUSE_MAX_MS:
+    # Where no position has ever shown, that there is nothing to reduce is an answer, and good news.
+    is_answer = failure.code == NOTHING_TO_REDUCE and not bracket.has_shown and executed_in(turn.state, bracket) == 0
+    if not is_answer and (refused % ALERT_EVERY == 3 or pause > PAUSE_MAX_MS):
         last = f"refused with {failure.code}: {failure.text}" if failure.code is not None else failure.text
         turn.alert(
             "close_refused",

@@ -56,7 +56,7 @@ def _weigh(turn: Turn, bracket: Bracket, algo: AlgoOrder) -> Bracket:
 def _is_replaced(turn: Turn, bracket: Bracket, algo: AlgoOrder) -> bool:
     """Whether a younger closePosition order of its role was accepted, which proves that this one had gone, and ended
     since: then this one must not be taken for what guards now. Of a flat position it is cleared instead."""
-    if open_quantity(turn.state, bracket) == 0:
+    if open_quantity(turn.state, bracket) == 0 and not _is_presumed(turn, bracket):
         return False
     legs = legs_of(turn.state, bracket, algo.intent.role)
     younger = legs[legs.index(algo) + 1 :] if algo.intent.close_position else []
@@ -77,10 +77,19 @@ def _taken_for_gone_ms(turn: Turn, bracket: Bracket, algo: AlgoOrder) -> int | N
 def _is_flat(turn: Turn, bracket: Bracket) -> bool:
     """Whether nothing is open, by our books or by what the exchange shows: then a stop is missing for a good reason."""
     if open_quantity(turn.state, bracket) == 0:
-        return True
+        return not _is_presumed(turn, bracket)
+    return not _is_shown(turn, bracket) and agreement(turn.state, bracket) is Agreement.DIFFERS
+
+
+def _is_presumed(turn: Turn, bracket: Bracket) -> bool:
+    """Whether a position shows that may be the entry's, whose fate is not known (`presuming`)."""
+    entry = turn.state.orders[bracket.entry_id]
+    return not entry.closed and bracket.has_shown and _is_shown(turn, bracket)
+
+
+def _is_shown(turn: Turn, bracket: Bracket) -> bool:
     view = turn.state.positions.get(position_key(bracket.symbol, bracket.position_side))
-    is_shown = view is not None and view.amount * bracket.entry_side.sign > 0
-    return not is_shown and agreement(turn.state, bracket) is Agreement.DIFFERS
+    return view is not None and view.amount * bracket.entry_side.sign > 0
 
 
 def algo_not_found(
@@ -94,7 +103,8 @@ def algo_not_found(
         return
     misses = algo.tries.misses + 1
     pause = min(ASK_AGAIN_MS // 2 << min(misses - 1, 10), ASK_SELDOM_MS)
-    algo = turn.update_algo(algo, asking=False, misses=misses, next_at_ms=turn.now_ms + pause)
+    told = {"asking": False, "misses": misses, "absent_ms": max(algo.tries.absent_ms, asked_at_ms)}
+    algo = turn.update_algo(algo, **told, next_at_ms=turn.now_ms + pause)
     in_the_way = algo.status is AlgoStatus.UNRESOLVED and algo.tries.error_code == OTHERS_STOP
     rivals = [leg for leg in _same_kind(turn, bracket, algo) if leg.status is AlgoStatus.NEW]
     if algo.status is AlgoStatus.UNRESOLVED and asked_at_ms > algo.tries.dead_after_ms:

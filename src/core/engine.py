@@ -14,6 +14,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from . import updates
+from .absence import order_not_found
 from .arming import tend_armed
 from .bracket import Bracket
 from .claiming import claim
@@ -60,7 +61,6 @@ from .resolving import (
     STREAM_SILENCE_MS,
     check_stream,
     count_disagreement,
-    order_not_found,
     pace,
     resolve_orders,
 )

@@ -91,7 +91,8 @@ def plan_protection(
     naked_since_ms: int | None,
     naked_limit_ms: int,
 ) -> list[Action]:
-    """The actions that make what rests equal to the target. The stop always comes before the take profit."""
+    """The actions that make what rests equal to the target. The stop always comes before the take profit, and the take
+    profit leaves in the same step or when the stop has been answered."""
     if open_quantity <= 0:
         return []  # what leaves with an entry is planned with it; from here on nothing is sent without a position
     actions: list[Action] = []
@@ -103,7 +104,7 @@ def plan_protection(
         if deadline is not None:
             actions.append(Wait(until_ms=deadline))
         actions += _leg(Role.STOP_LOSS, resting[Role.STOP_LOSS], now_ms)
-    if target.take_wanted:
+    if target.take_wanted and resting[Role.STOP_LOSS].state is not LegState.IN_FLIGHT:  # two threads might race
         actions += _leg(Role.TAKE_PROFIT, resting[Role.TAKE_PROFIT], now_ms)
     return actions
 

@@ -11,9 +11,8 @@ from itertools import accumulate
 
 from .bracket import Bracket
 from .denial import DenialCode
-from .legs import LEGS, armed_leg, standing_leg
-from .order import ALGO_TRIGGERED, ORDER_WORKING, AlgoOrder, Order
-from .position import Agreement, agreement, expected_amount, newest_fill_known_ms, open_quantity, orders_of
+from .order import ALGO_TRIGGERED, AlgoOrder, Order
+from .position import expected_amount, newest_fill_known_ms, open_quantity, orders_of
 from .state import position_key
 from .turn import Turn
 from .values import AlgoStatus, OrderStatus, Role
@@ -34,20 +33,12 @@ STAMP_SLACK_MS = 100
 LEG_PAUSE_MS = 50
 STOP_PAUSE_MAX_MS = 400
 TAKE_PAUSE_MAX_MS = 30_000
-ABSENCES_NEEDED = 2
-ABSENCES_WITHOUT_TRADES = 16
-"""Three quarters of a minute of answers that it does not exist, with its trades asked for after each."""
-AGREEMENTS_NEEDED = 2
 MISSES_NEEDED = 2
 DISAGREEMENTS_WEIGHED = 2
 DISAGREEMENTS_TOLD = 4
 DISAGREEMENTS_BELIEVED = 6
 SETTLE_MS = 200
 """A trade or an acknowledged order may be missing from an answer for so long: reads lag (§3.4)."""
-UNFIRED = frozenset(
-    {AlgoStatus.NEW, AlgoStatus.PENDING_CANCEL, AlgoStatus.CANCELED, AlgoStatus.EXPIRED, AlgoStatus.REJECTED}
-)
-"""A conditional order in one of these has not traded."""
 
 
 def resolve_orders(turn: Turn, bracket: Bracket) -> Bracket:
@@ -118,68 +109,6 @@ def _resolve_triggered(turn: Turn, bracket: Bracket, client_id: str) -> Bracket:
         return turn.wake(bracket, due)
     turn.look_up(algo, "triggered_end_not_told")
     return bracket
-
-
-def order_not_found(turn: Turn, bracket: Bracket, order: Order, asked_at_ms: int) -> Bracket:
-    """Weigh one answer that a normal order does not exist."""
-    tries = order.tries
-    order = turn.update_order(order, asking=False, misses=tries.misses + 1)
-    if order.status in ORDER_WORKING:  # it was acknowledged: the answer lags
-        turn.update_order(order, next_at_ms=turn.now_ms + pace(tries.misses))
-        if order.intent.role is Role.ENTRY:  # what lags may be its fill: then the position says so first
-            return turn.look_at_symbol(bracket, "entry_not_found", position_only=True)
-        return bracket
-    if order.status is not OrderStatus.UNRESOLVED:
-        return bracket
-    if asked_at_ms <= tries.dead_after_ms:
-        again = min(turn.now_ms + ASK_AGAIN_MS, tries.dead_after_ms + 1)
-        turn.update_order(order, next_at_ms=max(again, turn.now_ms + 1))
-        if order.intent.role is Role.ENTRY and order.tries.misses % MISSES_NEEDED == 0:
-            # The look-up may lag behind the trade, and an entry that did execute is bare meanwhile.
-            return turn.look_at_symbol(bracket, "entry_not_found", trades=True)
-        return bracket
-    pause = pace(max(0, tries.absences - ABSENCES_NEEDED))
-    order = turn.update_order(order, absences=tries.absences + 1, next_at_ms=turn.now_ms + pause)
-    # An entry is given up when it is known of every trade whose it was; of none at all, though a position shows or has
-    # shown, only after long, for a list may be empty by mistake. Where the trades cannot be had for long, the position
-    # has to do; but others, or the exchange itself, may have closed it. So it has to agree a second time, the trades
-    # having been asked for in between. An exit could only have reduced: should it have executed after all, its fills
-    # are found as trades.
-    says = agreement(turn.state, bracket, since_ms=tries.dead_after_ms)
-    agreed = says is Agreement.AGREES
-    order = turn.update_order(order, agreements=tries.agreements + 1 if agreed else 0)
-    is_long = order.tries.absences >= ABSENCES_WITHOUT_TRADES
-    has_shown = says is Agreement.DIFFERS or _may_have_closed(turn, bracket)
-    agreed = is_long and order.tries.agreements >= AGREEMENTS_NEEDED and not _may_have_closed(turn, bracket)
-    traced = bracket.trades_known_ms > tries.dead_after_ms + SETTLE_MS and order.executed == 0
-    traced = traced and (is_long or not has_shown or bracket.external_net != 0)
-    if order.tries.absences >= ABSENCES_NEEDED and (agreed or traced or order.intent.role is not Role.ENTRY):
-        also = ", the position agrees" if agreed else ", none of the trades is its" if traced else ""
-        turn.update_order(
-            order,
-            status=OrderStatus.REJECTED,
-            next_at_ms=None,
-            error_text=f"it never reached the exchange: asked twice when it could no longer arrive{also}",
-        )
-        return bracket
-    if order.tries.absences == ABSENCES_NEEDED + 3 and order.intent.role is Role.ENTRY:
-        turn.alert(
-            "entry_unresolved",
-            "the exchange does not know the entry, but its position does not agree with that; look at the account",
-            bracket,
-            order.intent.client_order_id,
-        )
-    return turn.look_at_symbol(bracket, "prove_absence", trades=True)
-
-
-def _may_have_closed(turn: Turn, bracket: Bracket) -> bool:
-    """Whether an order of ours may have closed a position already: then flat does not say that there was none."""
-    if standing_leg(turn.state, bracket, Role.STOP_LOSS) is not None:
-        return True  # a position showed, and was guarded
-    if any(bracket.ids.get(role) for role in (Role.EXIT, Role.FLATTEN)):
-        return True
-    armed = [armed_leg(turn.state, bracket, role) for role in LEGS]
-    return any(leg is not None and leg.status not in UNFIRED for leg in armed)
 
 
 def refuse_leg(turn: Turn, algo: AlgoOrder, *, barred_ms: int = 0) -> None:

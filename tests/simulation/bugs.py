@@ -71,7 +71,7 @@ def believe_first_2013(patch: Patches) -> None:
 
         return believe
 
-    patch.function("core.resolving", "order_not_found", make)
+    patch.function("core.absence", "order_not_found", make)
 
 
 @mutant("A signal id is forgotten when its trade is over, so a signal that comes again is followed again.", first=0)
@@ -287,7 +287,7 @@ def failed_cancel_is_done(patch: Patches) -> None:
 # True (P4).
 
 
-@mutant("What was asked to be closed is taken for closed when the exchange accepts the order.", first=26)
+@mutant("What was asked to be closed is taken for closed when the exchange accepts the order.", first=203)
 def believe_the_request(patch: Patches) -> None:
     def make(acknowledged: Any) -> Any:
         def hopeful(turn: Any, event: Any) -> None:
@@ -341,16 +341,13 @@ def swallow_sync_errors(patch: Patches) -> None:
 
 @mutant("A torn last line is left in the log, and the next one is written behind it.", first=0)
 def keep_the_torn_line(patch: Patches) -> None:
-    def make(cut: Any) -> Any:
-        def uncut(file: Any, scan: Any, promised: Any) -> Any:
-            kept = file.read_bytes()
-            tail = cut(file, scan, promised)
-            file.write_bytes(kept)
-            return tail
+    def make(attach: Any) -> Any:
+        def uncut(self: Any, path: Any, _length: int, head: Any) -> None:
+            attach(self, path, path.stat().st_size, head)
 
         return uncut
 
-    patch.function("core.audit_recovery", "_cut", make)
+    patch.method(JournalWriter, "attach", make)
 
 
 @mutant("A line that the disk refuses is dropped: trading goes on without it.", first=16)

@@ -69,6 +69,7 @@ class Leg:
         self.fill_said_ms = -(10**15)  # when that was said which it last heard of fills
         self.known_ms: int | None = None  # since when the manager could know of the gap
         self.asked_ms = 0
+        self.tried_ms = 0  # a stop left: it can be refused, or rest, and either says something
         self.closing_ms = -(10**15)
         self.orphan_ms: int | None = None
         self.seen_ms: int | None = None  # since when it could see a position that may be its own
@@ -197,6 +198,8 @@ class Judge:
         is_closing = values.get("reduceOnly") == "true" or values.get("closePosition") == "true"
         if leg is not None and sent.path == "/fapi/v1/order" and is_closing:
             leg.closing_ms = self.now_ms
+        if leg is not None and sent.path == "/fapi/v1/algoOrder" and values.get("type") == "STOP_MARKET":
+            leg.tried_ms = self.now_ms
         is_exit = sent.method == "DELETE" or is_closing
         if is_exit and self.disk.had_trouble:
             return  # exits go on without the disk (design: journal)
@@ -351,7 +354,9 @@ class Judge:
 
     def _judge_naked(self, symbol: str, leg: Leg, now: int) -> None:
         assert leg.naked_ms is not None
-        able = max(leg.naked_ms, self.able_ms, 0 if leg.known_ms else self.silent_ms)
+        # Where it may believe in a stop, a 429 keeps it from hearing that there is none; where not, orders leave.
+        silent_ms = self.silent_ms if leg.lacks_stop else 0
+        able = max(leg.naked_ms, self.able_ms, 0 if leg.known_ms else silent_ms)
         self.worst_naked_ms = max(self.worst_naked_ms, min(now - leg.naked_ms, now - able))
         bound = self.naked_limit_ms + self.round_trip_ms
         if leg.known_ms is not None:
@@ -367,7 +372,7 @@ class Judge:
         elif leg.known_ms is None and self.is_leaving:
             is_kept = True  # what it cannot know of is the next one's
         elif leg.known_ms is None:
-            is_kept = now - max(leg.asked_ms, able, self.silent_ms) <= QUESTION_MS + self.round_trip_ms
+            is_kept = now - max(leg.asked_ms, leg.tried_ms, able, silent_ms) <= QUESTION_MS + self.round_trip_ms
         else:
             # That a stop is gone is believed after three questions: by its id, in the open list, in the full one.
             patience = UNANSWERED_MS * min(leg.unanswered, UNANSWERED_MAX)

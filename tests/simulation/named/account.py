@@ -5,8 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from ..story import Step
-from .evidence import Evidence, expect
+from ..story import Step, Story
+from .evidence import ALGO, ORDER, Evidence, expect
 from .scenario import (
     BTC,
     ETH,
@@ -18,9 +18,11 @@ from .scenario import (
     entry,
     fault,
     hand,
+    opened,
     price,
     settled,
     streams,
+    tell,
     wait,
 )
 
@@ -88,7 +90,68 @@ def _new_rules(seen: Evidence) -> None:
     seen.expect_protected("0.011")
 
 
+def _stopped_unasked(seen: Evidence) -> None:
+    seen.expect_met("rate_limited")
+    seen.expect_entries(1)
+    seen.expect_protected("0.010")
+    seen.expect_naked_within(1_500)
+
+
+def _closed_unasked(seen: Evidence) -> None:
+    seen.expect_met("rate_limited")
+    seen.expect_entries(1)
+    seen.expect_alert("stop_price_already_crossed")
+    seen.expect_naked_within(1_500)
+    seen.expect_flat()
+    seen.expect_ended("stop_price_already_crossed")
+
+
+def _nothing_to_stop(seen: Evidence) -> None:
+    refused = [row for row in seen.requests("POST", ALGO, type="STOP_MARKET") if row["code"] == -4509]
+    expect(refused, "no stop left")
+    expect(len(refused) < 40, f"{len(refused)} stops within a minute")
+    seen.expect_entries(0)
+    seen.expect_flat()
+    expect(not seen.alerts, f"alerts: {seen.alerts}")
+
+
+def _unanswered(*lost: Step, on_fill: tuple[Step, ...] = (), **circumstances: Any) -> Story:
+    """An entry about which nothing is heard: no stream, its answer lost, and then a 429 for the rest of the minute."""
+    limited = fault("rate_limited", method="GET", times=2)
+    sent = [opened(), *on_fill] if lost[0].options["name"] == "reply_lost" else [wait(120)]
+    return tell(
+        fault("stream_mute"), *lost, entry(), *sent, limited, wait(70_000), settled(), arm="after_fill", **circumstances
+    )
+
+
 SCENARIOS = (
+    Scenario(
+        name="entry_is_lost_and_no_question_is_answered",
+        modes=(1, 18),
+        fault="the answer to an entry is lost, the stream is silent, and a 429 holds all questions back",
+        invariant="orders leave all the same: the stop is live within a second and a half, and is its own answer",
+        stories={"": _unanswered(fault("reply_lost", method="POST", path=ORDER))},
+        check=_stopped_unasked,
+        fixed=True,
+    ),
+    Scenario(
+        name="entry_is_lost_and_its_stop_is_crossed_unasked",
+        modes=(12, 18),
+        fault="the answer to an entry is lost, a 429 holds questions back, and the price has fallen through its stop",
+        invariant="refused (-2021), the stop says that nothing but a close is left: flat within a second and a half",
+        stories={"": _unanswered(fault("reply_lost", method="POST", path=ORDER), on_fill=(price("0.97"),))},
+        check=_closed_unasked,
+        fixed=True,
+    ),
+    Scenario(
+        name="entry_never_arrives_and_no_question_is_answered",
+        modes=(2, 18),
+        fault="an entry is lost on its way, the stream is silent, and a 429 holds all questions back",
+        invariant="stops are refused (-4509), ever more seldom, and do no harm; the entry is proven absent afterwards",
+        stories={"": _unanswered(fault("request_lost", method="POST", path=ORDER))},
+        check=_nothing_to_stop,
+        fixed=True,
+    ),
     Scenario(
         name="rate_limited_with_a_position_open",
         modes=(18,),

@@ -84,6 +84,7 @@ def test_looks_at_the_trades_while_a_lost_entry_is_not_found() -> None:
     story.not_found(E0)
     command = story.all(LookUpSymbol)[-1]
     assert (command.why, command.trades_since_ms is not None) == ("entry_not_found", True)
+    story.ack_algo(S0)
     assert submits(story.snapshot("1", trades=(story.trade(E0, "1", Side.BUY),))) == [P0], "the stop went out before"
     assert story.now < story.order(E0).tries.dead_after_ms - 2000
     assert story.order(E0).status is OrderStatus.FILLED, "all that was asked for traded: nothing is left to ask"

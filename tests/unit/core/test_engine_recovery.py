@@ -35,7 +35,8 @@ def test_sends_no_entry_again_when_the_process_restarts_with_one_in_flight() -> 
     assert [c.client_order_id for c in commands if isinstance(c, LookUpOrder)] == [E0]
     assert story.order(E0).tries.dead_after_ms == story.now + 2500
     story.run_until(story.now + 20_000)
-    assert story.submitted == [E0]
+    assert story.submitted == [E0, S0], "nobody answers whether there is a position: its stop goes out"
+    story.ack_algo(S0)
     story.told(E0, OrderStatus.FILLED, executed="1", average="60000", source="lookup")
     assert submits(story.log)[1:] == [S0, P0]
 
@@ -47,7 +48,7 @@ def test_sends_no_entry_again_when_the_process_restarts_before_a_scheduled_resen
     story.refuse(E0, -1008, resend_ms=200)
     story.restart()
     story.run_until(story.now + 5000)
-    assert story.submitted == [E0]
+    assert story.submitted == [E0, S0]
 
 
 def test_asks_at_once_about_an_entry_that_was_acknowledged_and_not_ended() -> None:

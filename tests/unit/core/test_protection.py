@@ -94,6 +94,13 @@ def test_places_the_stop_before_the_target_when_both_are_missing() -> None:
     assert [a for a in plan(Resting(), Resting()) if isinstance(a, Place)] == [Place(role=STOP), Place(role=TAKE)]
 
 
+def test_sends_no_target_while_an_earlier_stop_is_on_its_way() -> None:
+    """Decided in two steps they are sent by two threads, and the second may be faster: the stop is answered first."""
+    assert plan(Resting(state=LegState.IN_FLIGHT), Resting()) == [Wait(until_ms=DUE)]
+    assert Place(role=TAKE) in plan(Resting(state=LegState.UNRESOLVED), Resting())
+    assert Place(role=TAKE) in plan(LIVE, Resting())
+
+
 @pytest.mark.parametrize("state", [state for state in LegState if state not in (LegState.LIVE, LegState.TRIGGERED)])
 def test_closes_when_the_stop_is_not_live_in_time(state: LegState) -> None:
     """At the deadline, not after it, and nothing else is done: whatever state the stop is in."""
