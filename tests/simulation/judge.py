@@ -16,6 +16,7 @@ from bracketeer.simulator.exchange import Exchange
 
 from .disk import Disk
 from .judge_closes import CloseJudge
+from .judge_naked import NakedJudge
 from .judge_orders import OrderJudge
 from .judge_stream import StreamJudge
 from .wire import Sent
@@ -24,29 +25,12 @@ OURS = "bktr-"
 FORCED = ("adl_autoclose", "autoclose-")
 """The exchange's own orders: what they take off may be anybody's."""
 ZERO = Decimal(0)
-ATTEMPT_MS = 6_000
-"""A position that is being closed sees an attempt at least so often: the longest pause between two is 5 s."""
-QUESTION_MS = 2_500
-"""While a fill is not known, the manager asks at least so often: a question may wait a second for its answer."""
 APART_MS = 10_000
 """Fills further apart belong to different trades."""
 ORPHAN_MS = 12_000
 """How long an order of ours may outlive its position: unclear answers are asked about every 5 s."""
 
 
-_TELL_OF_FILLS = {
-    "ORDER_TRADE_UPDATE",
-    "POST /fapi/v1/order",
-    "GET /fapi/v1/order",
-}  # a row of userTrades does not say whose order it was
-_SHOW_POSITIONS = {"ACCOUNT_UPDATE", "GET /fapi/v3/positionRisk"}
-_TELL_OF_STOPS = {"ALGO_UPDATE", "GET /fapi/v1/algoOrder"}
-_LISTS_STOPS = "GET /fapi/v1/openAlgoOrders"  # one read may lag; two more are the manager's questions
-_ASK_ABOUT_STOPS = {"/fapi/v1/algoOrder", "/fapi/v1/openAlgoOrders", "/fapi/v1/allAlgoOrders"}
-UNANSWERED_MS = 1_000
-"""What a question costs that is not answered: the manager's patience."""
-UNANSWERED_MAX = 2
-"""That a stop is gone takes two times three questions; so many of them may go unanswered."""
 BAN_KNOWN_MS = 200
 """What was about to leave, in other threads, when a ban was heard of."""
 _ID_NAMES = ("newclientorderid", "clientalgoid", "origclientorderid")
@@ -63,19 +47,7 @@ class Leg:
         self.total = ZERO
         self.ours = ZERO
         self.debt = ZERO  # what a protective order of ours took off a position of others: that much is theirs after it
-        self.naked_ms: int | None = None  # since when
-        self.is_filled = False  # naked because something was filled, not because a stop went
-        self.lacks_stop = False  # a stop went, and the manager has not heard of that
-        self.fill_said_ms = -(10**15)  # when that was said which it last heard of fills
-        self.known_ms: int | None = None  # since when the manager could know of the gap
-        self.asked_ms = 0
-        self.tried_ms = 0  # a stop left: it can be refused, or rest, and either says something
-        self.closing_ms = -(10**15)
         self.orphan_ms: int | None = None
-        self.seen_ms: int | None = None  # since when it could see a position that may be its own
-        self.reads = 0  # of the list in which a stop that went is missing
-        self.unanswered = 0  # questions about stops since one went
-        self.told_ms = 0  # when that was said which the manager last heard of stops; the exchange's own clock
         self.changed_ms = 0  # the last fill
         self.is_mixed = False  # somebody else traded on it
         self.theirs = ZERO  # what they added to it: who of the two bore what others took off cannot be told
@@ -91,8 +63,8 @@ class Judge:
         self._now_us = now_us
         self.exchange = exchange
         self.disk = disk
-        self.naked_limit_ms = naked_limit_ms
         self.round_trip_ms = round_trip_ms
+        self.naked = NakedJudge(naked_limit_ms, round_trip_ms)
         self.orders = OrderJudge(exchange, round_trip_ms)
         self.stream = StreamJudge()
         self.closes = CloseJudge()
@@ -104,8 +76,6 @@ class Judge:
         self.is_leaving = False  # the manager is being closed in an orderly way
         self.ban = (0, 0)  # from when on the manager knows that it is banned, and until when
         self.is_dated_wrongly = False  # the newest signed request was refused for its timestamp
-        self.worst_naked_ms = 0
-        self.worst_known_ms = 0
         self.statuses: Counter[int] = Counter()
         self._intents: dict[str, tuple[str, int]] = {}
         self._claims: dict[str, tuple[str, int]] = {}
@@ -160,7 +130,7 @@ class Judge:
         if self.ban[0] < self.now_ms < self.ban[1]:
             raise Broken(f"P6: {sent.method} {sent.path} leaves during a ban")
         ours = {symbol: leg.ours for symbol, leg in self.legs.items() if not leg.is_mixed}
-        told = {symbol: leg.told_ms for symbol, leg in self.legs.items()}
+        told = {symbol: gap.told_ms for symbol, gap in self.naked.gaps.items()}
         wrong = self.orders.request(sent, ours, told, self.now_ms - self.able_ms)
         if wrong:
             raise Broken(wrong)
@@ -169,10 +139,9 @@ class Judge:
         elif sent.method == "DELETE" and sent.path != "/fapi/v1/listenKey":
             raise Broken(f"P4: {sent.method} {sent.path} may cancel orders of others")
         elif self.is_dated_wrongly and sent.path == "/fapi/v1/time":
-            for leg in self.legs.values():  # no question can be answered before that one is
-                leg.asked_ms = self.now_ms
+            self.naked.asked("", self.now_ms)  # no question can be answered before that one is
         elif symbol := sent.value("symbol"):
-            self.leg(symbol).asked_ms = self.now_ms
+            self.naked.asked(symbol, self.now_ms)
 
     def _order_request(self, sent: Sent) -> None:
         values = {name: found[0] for name, found in parse_qs(sent.query).items()}
@@ -180,11 +149,8 @@ class Judge:
         client_id = next((lower[name] for name in _ID_NAMES if name in lower), "")
         leg = self.leg(values["symbol"]) if "symbol" in values else None
         if sent.method == "GET":
-            if leg is not None:
-                leg.asked_ms = self.now_ms
-            elif client_id:
-                for one in self.legs.values():
-                    one.asked_ms = self.now_ms
+            if leg is not None or client_id:
+                self.naked.asked(values.get("symbol", ""), self.now_ms)
             return
         if not client_id and lower.get("algoid", "").isdigit():
             algo = self.exchange.account.algo_orders.get(int(lower["algoid"]))
@@ -197,9 +163,9 @@ class Judge:
                 raise Broken(wrong)
         is_closing = values.get("reduceOnly") == "true" or values.get("closePosition") == "true"
         if leg is not None and sent.path == "/fapi/v1/order" and is_closing:
-            leg.closing_ms = self.now_ms
+            self.naked.gaps[values["symbol"]].closing_ms = self.now_ms
         if leg is not None and sent.path == "/fapi/v1/algoOrder" and values.get("type") == "STOP_MARKET":
-            leg.tried_ms = self.now_ms
+            self.naked.gaps[values["symbol"]].tried_ms = self.now_ms
         is_exit = sent.method == "DELETE" or is_closing
         if is_exit and self.disk.had_trouble:
             return  # exits go on without the disk (design: journal)
@@ -232,31 +198,14 @@ class Judge:
 
     def told(self, symbol: str, source: str, said_us: int) -> None:
         """An answer or event about a symbol reached the manager: does it tell of the gap?"""
-        leg = self.leg(symbol)
         age_ms = self._now_us() // 1000 - said_us // 1000
-        said_ms = self.now_ms - age_ms
-        if source in _TELL_OF_STOPS or source == _LISTS_STOPS:
-            leg.told_ms = self.exchange.clock.now_ms() - age_ms
-        if source in _TELL_OF_FILLS:
-            leg.fill_said_ms = max(leg.fill_said_ms, said_ms)
-        if leg.naked_ms is None:
-            return
-        if said_ms >= leg.naked_ms:
-            leg.reads += source == _LISTS_STOPS
-            if source in _TELL_OF_STOPS or leg.reads > 2:
-                leg.lacks_stop = False
-            if leg.is_filled and leg.seen_ms is None and source in _SHOW_POSITIONS:
-                leg.seen_ms = self.now_ms
-        if leg.known_ms is None and not leg.lacks_stop and leg.fill_said_ms >= min(leg.naked_ms, leg.changed_ms):
-            leg.known_ms = self.now_ms
+        exchange_ms = self.exchange.clock.now_ms() - age_ms
+        self.naked.told(symbol, source, now_ms=self.now_ms, said_ms=self.now_ms - age_ms, exchange_ms=exchange_ms)
 
     def unanswered(self, sent: Sent) -> None:
         """A question about a symbol, or one that names none, will not be answered with the truth in time."""
         self.closes.unanswered(sent, self.now_ms)
-        symbol = sent.value("symbol")
-        if sent.path in _ASK_ABOUT_STOPS:
-            for leg in [self.leg(symbol)] if symbol else self.legs.values():
-                leg.unanswered += leg.naked_ms is not None
+        self.naked.unanswered(sent)
 
     # The books.
 
@@ -280,7 +229,7 @@ class Judge:
         before, leg.total = leg.total, leg.total + change
         if self.now_ms - leg.changed_ms > APART_MS:
             leg.debt = ZERO
-        leg.changed_ms = self.now_ms
+        leg.changed_ms = self.naked.gaps[fill.symbol].filled_ms = self.now_ms
         is_ours = order.client_order_id.startswith(OURS)
         if is_ours and not order.reduce_only and not order.close_position:
             leg.ours += change
@@ -332,17 +281,17 @@ class Judge:
                     covered += abs(amount) if algo.close_position else algo.quantity
         if amount * leg.theirs <= 0:
             leg.theirs = ZERO
-        bare_for_ms = 0 if leg.naked_ms is None else max(0, now - max(leg.naked_ms, self.able_ms))
+        gap = self.naked.gaps[symbol]
+        bare_for_ms = 0 if gap.since_ms is None else max(0, now - max(gap.since_ms, self.able_ms))
         self.closes.position(symbol, now, is_flat=amount == 0, bare_for_ms=bare_for_ms)
         if covered < min(abs(leg.ours), abs(amount) - abs(leg.theirs)):
-            if leg.naked_ms is None:
-                leg.naked_ms, leg.known_ms, leg.seen_ms, leg.reads, leg.unanswered = now, None, None, 0, 0
-                leg.is_filled = leg.changed_ms == now
-                leg.lacks_stop = not leg.is_filled or self.orders.has_gone_unheard(symbol, amount, leg.told_ms)
-            self._judge_naked(symbol, leg, now)
-        elif leg.naked_ms is not None:
-            self._judge_naked(symbol, leg, now)
-            leg.naked_ms = None
+            if gap.since_ms is None:
+                has_gone_unheard = self.orders.has_gone_unheard(symbol, amount, gap.told_ms)
+                gap.begin(now, has_gone_unheard=has_gone_unheard)
+            self._judge_naked(symbol, leg)
+        elif gap.since_ms is not None:
+            self._judge_naked(symbol, leg)
+            gap.since_ms = None
         if not resting and amount == 0:
             leg.is_mixed = False
         if resting and leg.ours == 0 and not (leg.is_mixed and amount != 0):
@@ -352,40 +301,13 @@ class Judge:
         else:
             leg.orphan_ms = None
 
-    def _judge_naked(self, symbol: str, leg: Leg, now: int) -> None:
-        assert leg.naked_ms is not None
-        # Where it may believe in a stop, a 429 keeps it from hearing that there is none; where not, orders leave.
-        silent_ms = self.silent_ms if leg.lacks_stop else 0
-        able = max(leg.naked_ms, self.able_ms, 0 if leg.known_ms else silent_ms)
-        self.worst_naked_ms = max(self.worst_naked_ms, min(now - leg.naked_ms, now - able))
-        bound = self.naked_limit_ms + self.round_trip_ms
-        if leg.known_ms is not None:
-            since_known = now - max(able, leg.known_ms)
-            self.worst_known_ms = max(self.worst_known_ms, since_known)
-        if now - able <= bound:
-            return
-        if leg.closing_ms >= leg.naked_ms and now - leg.closing_ms <= ATTEMPT_MS + self.round_trip_ms:
-            return
-        is_seen = leg.seen_ms is not None and not leg.lacks_stop
-        if leg.known_ms is None and is_seen and now - max(able, leg.seen_ms or 0) > bound:
-            is_kept = False  # it is the entry's in all likelihood, though that cannot be proven
-        elif leg.known_ms is None and self.is_leaving:
-            is_kept = True  # what it cannot know of is the next one's
-        elif leg.known_ms is None:
-            is_kept = now - max(leg.asked_ms, leg.tried_ms, able, silent_ms) <= QUESTION_MS + self.round_trip_ms
-        else:
-            # That a stop is gone is believed after three questions: by its id, in the open list, in the full one.
-            patience = UNANSWERED_MS * min(leg.unanswered, UNANSWERED_MAX)
-            is_kept = since_known <= bound + (0 if leg.is_filled else 2 * self.round_trip_ms + patience)
-        if not is_kept:
-            known = "not known" if leg.known_ms is None else f"known for {now - leg.known_ms} ms"
-            raise Broken(
-                f"P2: {leg.ours} {symbol} has been naked for {now - leg.naked_ms} ms ({now - able} ms of them with the "
-                f"manager able to act, {known}), and is not being closed"
-            )
+    def _judge_naked(self, symbol: str, leg: Leg) -> None:
+        powers = {"able_ms": self.able_ms, "silent_ms": self.silent_ms}
+        if wrong := self.naked.look(symbol, self.now_ms, **powers, is_leaving=self.is_leaving):
+            raise Broken(f"P2: {leg.ours} {symbol} has been {wrong}")
 
     def _judge_orphan(self, symbol: str, leg: Leg, now: int) -> None:
         assert leg.orphan_ms is not None
         # During a 429 nothing but protection is sent: what guards nothing any more has to wait.
-        if now - max(leg.orphan_ms, self.able_ms, leg.asked_ms, self.silent_ms) > ORPHAN_MS:
+        if now - max(leg.orphan_ms, self.able_ms, self.naked.gaps[symbol].asked_ms, self.silent_ms) > ORPHAN_MS:
             raise Broken(f"P3: orders of ours rest on flat {symbol} for {now - leg.orphan_ms} ms")

@@ -238,8 +238,8 @@ class Run:
         self.judge.is_leaving = False
         self.judge.closes.is_back(self.judge.now_ms)
         self.judge.ban = (0, 0)  # it has to learn of that anew, too
-        for leg in self.judge.legs.values():
-            leg.known_ms, leg.seen_ms, leg.reads = None, None, 0  # a new process has to learn it anew
+        for gap in self.judge.naked.gaps.values():
+            gap.forget()
         self.life.start()
 
     def _later_start(self, after_ms: int) -> None:
@@ -507,8 +507,8 @@ def play_run(run: Run) -> Outcome:
     outcome.figures["stream events"] = run.wire.events
     outcome.figures["steps"] = run.scheduler.steps
     outcome.faults = run.faults
-    outcome.worst_naked_ms = run.judge.worst_naked_ms
-    outcome.worst_known_ms = run.judge.worst_known_ms
+    outcome.worst_naked_ms = run.judge.naked.worst_ms
+    outcome.worst_known_ms = run.judge.naked.worst_known_ms
     outcome.trace = run.trace or []
     return outcome
 

@@ -240,7 +240,7 @@ class SoakRun(Run):
         gc.collect()
         _give_back()
         told, self.told = self.told, Told()
-        worst, self.judge.worst_naked_ms = self.judge.worst_naked_ms, 0
+        worst, self.judge.naked.worst_ms = self.judge.naked.worst_ms, 0
         state, files = life.state, list(self.folder.glob("audit-*.jsonl"))
         session = life.manager._session
         assert session is not None
