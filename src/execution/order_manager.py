@@ -26,8 +26,9 @@ from .account_actions import AccountActions, CancelReport
 from .credentials import load_credentials
 from .driver import Notice
 from .errand import Errand, off_main, on_main_thread
+from .opening import open_session
 from .queries import ManagerStatus, Position, manager_status, position_of
-from .session import Session, closed, open_session
+from .session import Session, closed
 from .settings_loader import checked, load_settings, resolve_urls
 from .ticket import Ticket
 

@@ -15,7 +15,7 @@ from bracketeer import ReportStatus, SignalType
 from bracketeer.core.audit_logger import read_since_checkpoint
 from bracketeer.core.journal import rebuild
 from bracketeer.core.values import ArmingMode
-from bracketeer.execution.session import SETTLE_TIMEOUT_S
+from bracketeer.execution.starting import SETTLE_TIMEOUT_S
 from bracketeer.simulator.server import RunningSimulator, SimulatorConfig, start_in_thread
 from tests.scenarios.killing import die
 from tests.support.venue import BTC, FAST, Desk, desk, eventually

@@ -21,7 +21,8 @@ from bracketeer.core.report import ReportStatus
 from bracketeer.core.signal import Signal
 from bracketeer.core.state import State
 from bracketeer.execution.gathering import Gatherer
-from bracketeer.execution.session import Session, open_session
+from bracketeer.execution.opening import open_session
+from bracketeer.execution.session import Session
 from bracketeer.simulator.server import RunningSimulator
 from tests.support.venue import BTC, Desk, desk, eventually
 

@@ -275,7 +275,7 @@ def test_defect_in_a_check_is_told_and_tried_again(
     simulator: RunningSimulator, left: Path, mocker: MockerFixture
 ) -> None:
     """A bug of ours in a question of the start is no reason to leave a position alone."""
-    broken = mocker.patch("bracketeer.execution.session.look_around", side_effect=KeyError("symbol"))
+    broken = mocker.patch("bracketeer.execution.starting.look_around", side_effect=KeyError("symbol"))
     with started(simulator, left) as at:
         assert_protect_only(at, "account")
         assert "KeyError" in at.manager.status().missing_checks["account"]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bracketeer.execution import session
+from bracketeer.execution import starting
 from tests.simulation import soak as soaking
 from tests.simulation.soak import ROOMS, SAMPLES, grown, soak
 
@@ -26,7 +26,7 @@ def test_nothing_grows(tmp_path: Path) -> None:
 
 def test_clock_that_is_not_measured_again_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The exchange's clock runs away from this machine's by 180 ms in an hour: only a new measurement keeps up."""
-    monkeypatch.setattr(session, "RESYNC_S", 1e9)
+    monkeypatch.setattr(starting, "RESYNC_S", 1e9)
     monkeypatch.setattr(soaking, "RESTARTS", 1)
     assert [text.split(":")[0] for text in grown(soak(EVENTS, folder=tmp_path, kept=EVENTS // 150))] == [
         "clock estimate off, ms"
