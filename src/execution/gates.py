@@ -13,7 +13,8 @@ from ..core.errors import AuditError
 from ..core.outcome import Failure, OutcomeKind
 from ..core.request_weight import Admission, RequestClass, RequestWeightTracker
 from ..core.values import ArmingMode, Role
-from .driver import Asking, Notice
+from .carrying import Asking
+from .driver import Notice
 from .gathering import Problem
 from .start_checks import StartChecks
 

@@ -425,7 +425,7 @@ def test_entry_is_withheld_when_the_disk_stalls(
     journal: AuditLogger, stalling: threading.Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It would be sent late, at a price nobody looked at."""
-    monkeypatch.setattr("bracketeer.execution.driver.ENTRY_DISK_S", 0.01)
+    monkeypatch.setattr("bracketeer.execution.carrying.ENTRY_DISK_S", 0.01)
     gateway, runtime = Sending(), Threads()
     driver = Driver(State(), journal, gateway, runtime)
     driver.handle(EngineStarted(at_ms=NOW, policy=Policy(arm=ArmingMode.AFTER_FILL), version="t", venue="v"))
