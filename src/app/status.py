@@ -13,7 +13,8 @@ from rich.table import Table
 from rich.text import Text
 
 from ..core.audit_chain import AuditLine, LineDamaged
-from ..core.audit_files import LOCK_NAME, log_files, read_since_checkpoint
+from ..core.audit_files import LOCK_NAME, read_since_checkpoint
+from ..core.audit_recovery import find_end
 from ..core.errors import AuditError, BracketeerError
 from ..core.journal import clock_offset_ms, rebuild
 from ..core.report import Reason
@@ -150,15 +151,10 @@ def read_record(log_dir: Path) -> tuple[State, Record]:
 
 
 def _lines(log_dir: Path) -> Iterator[AuditLine]:
-    """The lines to replay. The last one may be half written: its writer is at it now, or died; then it counts as not
-    there, as it will for the next start."""
-    try:
-        yield from read_since_checkpoint(log_dir)
-    except LineDamaged:
-        with log_files(log_dir)[-1].open("rb") as newest:
-            newest.seek(-1, os.SEEK_END)
-            if newest.read() == b"\n":
-                raise
+    """The lines to replay. The last one may be torn: its writer is at it now, or died; then it counts as not there, as
+    it will for the next start."""
+    end = find_end(log_dir)
+    return read_since_checkpoint(log_dir, newest=end.file, last_seq=end.head.seq) if end.file is not None else iter(())
 
 
 def _ask_exchange(venue: Venue, settings: Settings, state: State) -> tuple[ExchangeBooks, int]:

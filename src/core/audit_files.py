@@ -107,9 +107,11 @@ def iter_lines(
                 yield line
 
 
-def read_since_checkpoint(log_dir: Path | str, *, last_seq: int | None = None) -> Iterator[AuditLine]:
-    """The lines to replay: from the last checkpoint that carries a state on, that checkpoint first; as far as
-    `last_seq`, where that is given.
+def read_since_checkpoint(
+    log_dir: Path | str, *, newest: Path | None = None, last_seq: int | None = None
+) -> Iterator[AuditLine]:
+    """The lines to replay: from the last checkpoint that carries a state on, that checkpoint first; as far as the file
+    `newest` and the line `last_seq`, where those are given.
 
     That is one file as a rule. A rotation in the middle of a step writes a checkpoint without a state; then
     the file before it is read too. Without any state, everything is.
@@ -118,7 +120,8 @@ def read_since_checkpoint(log_dir: Path | str, *, last_seq: int | None = None) -
         LineDamaged: a line cannot be read (an opened log has none).
     """
     replay: list[Path] = []
-    for file in reversed(log_files(Path(log_dir))):
+    files = [file for file in log_files(Path(log_dir)) if newest is None or file.name <= newest.name]
+    for file in reversed(files):
         replay.insert(0, file)
         first = next(raw_lines(file), b"")
         if first and is_replay_start(parse(first.rstrip(b"\n"))[0]):

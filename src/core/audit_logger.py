@@ -130,8 +130,7 @@ class AuditLogger(AuditEvents):
                 anchor = resources.enter_context(closing(AnchorFile(self.log_dir, self._hmac_key)))
                 writer = JournalWriter(self.log_dir, anchor, keep=self._fsync != "never")
                 resources.callback(writer.close)
-                if end.file is not None:
-                    writer.attach(end.file, end.length, end.head)
+                writer.attach(end.file, end.length, end.head, end.spare)
             except LockHeld as held:
                 raise AuditLocked(
                     "another process writes this audit log: stop it, or set AUDIT_LOG_DIR to another folder",
@@ -146,7 +145,7 @@ class AuditLogger(AuditEvents):
                 raise self._unusable(writer.failure)
             self._resources = resources.pop_all()
             self._writer = writer
-        return OpenResult(self.log_dir, fresh=end.file is None, head=end.head, removed_bytes=len(end.removed))
+        return OpenResult(self.log_dir, end.file, fresh=end.file is None, head=end.head, removed_bytes=len(end.removed))
 
     def require_writable(self) -> None:
         """Insist on what `open(must_write=False)` let pass.

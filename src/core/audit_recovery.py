@@ -28,19 +28,22 @@ class OpenResult(NamedTuple):
     """What opening a log found: `fresh`, it was empty; `removed_bytes`, the length of a torn tail that goes."""
 
     log_dir: Path
+    file: Path | None
     fresh: bool
     head: ChainHead
     removed_bytes: int
 
     def lines(self) -> Iterator[AuditLine]:
         """The lines to replay, from the last checkpoint that carries a state on; not the torn tail."""
-        return read_since_checkpoint(self.log_dir, last_seq=self.head.seq)
+        return read_since_checkpoint(self.log_dir, newest=self.file, last_seq=self.head.seq)
 
 
 class LogEnd(NamedTuple):
-    """Where a log ends: in no file when it is empty, else `length` bytes into one; `removed` is what is torn there."""
+    """Where a log ends: in no file when it is empty, else `length` bytes into one; `removed` is what is torn there, and
+    in the files behind it, which are `spare`: no line of theirs was ever whole."""
 
     file: Path | None
+    spare: tuple[Path, ...]
     length: int
     head: ChainHead
     has_state: bool
@@ -70,10 +73,11 @@ def find_end(log_dir: Path) -> LogEnd:
 
     Raises:
         AuditError: the log is damaged (`audit_damaged`) or durable lines are missing (`audit_tail_missing`).
-        OSError: a file cannot be read, or one without an intact line not be removed.
+        OSError: a file cannot be read.
     """
     promised = _promised(log_dir)
     removed = b""
+    spare: list[Path] = []
     files = log_files(log_dir)
     while files:
         file = files.pop()
@@ -82,10 +86,10 @@ def find_end(log_dir: Path) -> LogEnd:
             removed = _torn(file, scan, promised) + removed
         if scan.length:
             _require_reached(promised, scan.head, file)
-            return LogEnd(file, scan.length, scan.head, scan.has_state, removed)
-        file.unlink()  # a rotation that got no line written: its predecessor is the end
+            return LogEnd(file, tuple(spare), scan.length, scan.head, scan.has_state, removed)
+        spare.append(file)  # a rotation that got no line written: its predecessor is the end
     _require_reached(promised, GENESIS, log_dir)
-    return LogEnd(None, 0, GENESIS, has_state=False, removed=removed)
+    return LogEnd(None, tuple(spare), 0, GENESIS, has_state=False, removed=removed)
 
 
 def _promised(log_dir: Path) -> ChainHead:

@@ -15,6 +15,7 @@ Three rules follow, and with them nothing is lost, doubled or torn:
 import os
 import threading
 from collections import deque
+from collections.abc import Sequence
 from contextlib import suppress
 from errno import EIO
 from pathlib import Path
@@ -110,6 +111,7 @@ class JournalWriter:
         self._state_lock = threading.Lock()
         self._files: list[_LogFile] = []  # the last one is written to; those before it wait for their last sync
         self._attached: tuple[Path, int] | None = None  # an existing file to go on with from there, not open yet
+        self._spare: list[Path] = []  # files to be gone first: a name of theirs may be the next
         self._backlog: deque[Entry] = deque()
         self._unsynced: deque[_Written] = deque()
         self._written = GENESIS
@@ -119,11 +121,12 @@ class JournalWriter:
         self._delayed = 0
         self._recovery: Recovery | None = None
 
-    def attach(self, path: Path, length: int, head: ChainHead) -> None:
-        """Continue an existing file that ends, intact, with `head` after so many bytes; what is torn behind that goes.
-        Where it cannot be written, that is a `failure` like any other of the disk: tried again with each write and
-        sync."""
-        self._attached, self._written = (path, length), head
+    def attach(self, path: Path | None, length: int, head: ChainHead, spare: Sequence[Path] = ()) -> None:
+        """Continue an existing file (if there is one) that ends, intact, with `head` after so many bytes; what is torn
+        behind that goes, and `spare` files. Where nothing can be written, that is a `failure` like any other of the
+        disk: tried again with each write and sync."""
+        self._attached, self._written = None if path is None else (path, length), head
+        self._spare = list(spare)
         with self._state_lock:
             self._flush()
             self._sync_owed = self._attached is not None
@@ -183,7 +186,7 @@ class JournalWriter:
                 files, upto, waiting = list(self._files), self._written, tuple(self._unsynced)
             if upto.seq == self._durable.seq and not self._sync_owed:
                 return
-            if not (self._keep or force):
+            if not (self._keep or force or self._sync_owed):
                 return
             try:
                 for file in files:
@@ -213,6 +216,9 @@ class JournalWriter:
 
     def _flush(self) -> None:
         try:
+            while self._spare:
+                self._spare[-1].unlink(missing_ok=True)
+                self._spare.pop()
             self._open_attached()
             while self._backlog:
                 entry = self._backlog[0]
@@ -231,6 +237,8 @@ class JournalWriter:
         if self._attached is None:
             return
         path, length = self._attached
+        if path.stat().st_size < length:  # behind our back; a line at its place would follow a hole
+            raise OSError(EIO, "the file has become shorter", str(path))
         fd = os.open(path, os.O_WRONLY)
         try:
             if os.fstat(fd).st_size > length:

@@ -107,12 +107,22 @@ def _file(cli: Cli) -> Path:
     return file
 
 
-def test_torn_last_line_counts_as_not_there(cli: Cli) -> None:
-    """A writer at work, or one that died: the half line says nothing yet."""
+@pytest.mark.parametrize("tail", [b'{"seq":99,"times', b"\0\0\0\n\0\0{}\n"])
+def test_torn_last_line_counts_as_not_there(cli: Cli, tail: bytes) -> None:
+    """A writer at work, or one that died, or a power cut: what is torn says nothing."""
     cli.report("long", *ENTRY)
     with _file(cli).open("ab") as file:
-        file.write(b'{"seq":99,"times')
-    assert cli("status", *cli.at).exit_code == 0
+        file.write(tail)
+    result = cli("status", *cli.at)
+    assert (result.exit_code, "long" in result.stdout) == (0, True)
+
+
+def test_torn_first_line_of_the_newest_file_hides_nothing(cli: Cli) -> None:
+    """A rotation that got no line written: what was open before it is open."""
+    cli.report("long", *ENTRY)
+    (cli.audit_dir / "audit-2099-01-01.jsonl").write_bytes(b'{"seq":99,"times')
+    result = cli("status", *cli.at)
+    assert (result.exit_code, "long" in result.stdout) == (0, True)
 
 
 def test_damaged_log_is_said(cli: Cli) -> None:

@@ -371,9 +371,12 @@ def test_existing_log_is_opened_on_a_bad_disk_for_who_must_go_on(tmp_path: Path,
     assert verify(tmp_path).ok
 
 
-def test_log_file_that_cannot_be_opened_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("fsync", ["intent", "never"])
+def test_log_file_that_cannot_be_opened_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fsync: str
+) -> None:
     """A disk that became read-only: nothing is lost or written twice, and closing with nothing owed is fine."""
-    with journal(tmp_path) as log:
+    with journal(tmp_path, fsync=fsync) as log:
         log.append("note", "before")
     really = os.open
 
@@ -382,7 +385,7 @@ def test_log_file_that_cannot_be_opened_is_tried_again(tmp_path: Path, monkeypat
             raise OSError(errno.EROFS, os.strerror(errno.EROFS))
         return really(name, flags, mode)
 
-    log = journal(tmp_path)
+    log = journal(tmp_path, fsync=fsync)
     with monkeypatch.context() as patch:
         patch.setattr(os, "open", read_only)
         log.open(must_write=False)

@@ -101,6 +101,29 @@ def test_rotation_that_got_no_line_written_is_undone(tmp_path: Path, content: by
     assert verify(tmp_path).ok
 
 
+@pytest.mark.parametrize("content", [b"", b'{"seq":13'])
+def test_rotation_that_got_no_line_written_waits_for_a_disk_that_takes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes
+) -> None:
+    """The log is read up to its end, and the file goes as soon as it can: its name is the next one's."""
+    three_files(tmp_path)
+    spare = tmp_path / "audit-2026-11-24.jsonl"
+    spare.write_bytes(content)
+
+    def no_unlink(_path: Path, *, missing_ok: bool = False) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), missing_ok)
+
+    log = journal(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", no_unlink)
+        opened = log.open(must_write=False)
+        assert (log.healthy, opened.head.seq, [line.seq for line in opened.lines()][-1]) == (False, 12, 12)
+    assert log.retry()
+    log.close()
+    assert spare.name not in files_of(tmp_path)
+    assert verify(tmp_path).ok
+
+
 def test_torn_first_line_of_a_new_log(tmp_path: Path) -> None:
     """A crash in the very first line: the log starts anew and says so."""
     (tmp_path / "audit-2026-11-20.jsonl").write_bytes(b'{"se')
