@@ -106,7 +106,7 @@ def _never_rested(stop: AlgoOrder) -> bool:
     """Whether every request of a stop was refused, or is denied twice since the last one could arrive."""
     if _is_known(stop) or not stop.closed or stop.tries.error_code == ID_IN_USE:
         return False
-    if stop.tries.late_until_ms == 0:
+    if stop.tries.late_until_ms == 0:  # each was answered, and none with yes
         return True
-    denied = stop.tries.misses >= MISSES_NEEDED and stop.tries.absent_ms > stop.tries.late_until_ms
-    return denied and stop.tries.error_code != OTHERS_STOP
+    is_denied_twice = stop.tries.absent_before_ms > stop.tries.late_until_ms
+    return is_denied_twice and stop.tries.error_code != OTHERS_STOP

@@ -29,7 +29,7 @@ _BRACKET: Final = (
     "next_look_ms",
     "wake_ms",
 )
-_TRIES: Final = ("sent_at_ms", "next_at_ms", "absent_ms", "doubted_ms", "given_up_ms")
+_TRIES: Final = ("sent_at_ms", "next_at_ms", "absent_ms", "absent_before_ms", "doubted_ms", "given_up_ms")
 
 Stamped = TypeVar("Stamped", bound=msgspec.Struct)
 

@@ -68,7 +68,8 @@ def _taken_for_gone_ms(turn: Turn, bracket: Bracket, algo: AlgoOrder) -> int | N
     closePosition stops there cannot be two, so only there the error shows, and heals. Later each time that -4130 has
     proven it."""
     doubted_ms = algo.tries.doubted_ms
-    replaceable = algo.intent.role is Role.STOP_LOSS and algo.intent.close_position and bracket.closing is None
+    is_kept = bracket.closing is None or _is_presumed(turn, bracket)  # that is not always closed
+    replaceable = algo.intent.role is Role.STOP_LOSS and algo.intent.close_position and is_kept
     if doubted_ms is None or not replaceable or _is_flat(turn, bracket):
         return None
     return max(doubted_ms, turn.state.started_ms) + (DOUBTED_STOP_MS << min(algo.tries.restored, 6))
@@ -103,7 +104,8 @@ def algo_not_found(
         return
     misses = algo.tries.misses + 1
     pause = min(ASK_AGAIN_MS // 2 << min(misses - 1, 10), ASK_SELDOM_MS)
-    told = {"asking": False, "misses": misses, "absent_ms": max(algo.tries.absent_ms, asked_at_ms)}
+    newest_ms = max(algo.tries.absent_ms, asked_at_ms)
+    told = {"asking": False, "misses": misses, "absent_before_ms": algo.tries.absent_ms, "absent_ms": newest_ms}
     algo = turn.update_algo(algo, **told, next_at_ms=turn.now_ms + pause)
     in_the_way = algo.status is AlgoStatus.UNRESOLVED and algo.tries.error_code == OTHERS_STOP
     rivals = [leg for leg in _same_kind(turn, bracket, algo) if leg.status is AlgoStatus.NEW]
@@ -174,8 +176,12 @@ def put_off(turn: Turn, bracket: Bracket, algo: AlgoOrder) -> None:
     """A stop found no connection. Where the one before it was taken for gone without proof, the position is not closed
     for that: it is not known to be bare, and a close would find no connection either."""
     before = next(iter(_same_kind(turn, bracket, algo)), None)
-    if before is not None and is_unproven(before) and bracket.naked_since_ms is not None:
+    if before is None or not is_unproven(before):
+        return
+    if bracket.naked_since_ms is not None:
         turn.update(bracket, naked_known_ms=turn.now_ms)
+    elif bracket.presumed_since_ms is not None:
+        turn.update(bracket, presumed_since_ms=turn.now_ms)
 
 
 def _same_kind(turn: Turn, bracket: Bracket, algo: AlgoOrder) -> list[AlgoOrder]:

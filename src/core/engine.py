@@ -118,15 +118,15 @@ def _serve(turn: Turn, bracket: Bracket) -> Bracket | None:
     quantity = open_quantity(turn.state, bracket)
     entry = turn.state.orders[bracket.entry_id]
     if quantity > 0:
-        if bracket.flat_since_ms is not None:
-            bracket = turn.update(bracket, flat_since_ms=None)
+        if bracket.flat_since_ms is not None or bracket.presumed_since_ms is not None:
+            bracket = turn.update(bracket, flat_since_ms=None, presumed_since_ms=None)
         bracket = keep_naked_time(turn, bracket)
         if bracket.closing is None:
             bracket = guard(turn, bracket)
         if bracket.closing is not None:
             bracket = close(turn, bracket)
             if is_held_up(turn, bracket):
-                bracket = guard_meanwhile(turn, bracket)
+                bracket = guard_meanwhile(turn, bracket, quantity)
         return _watch(turn, tend_armed(turn, bracket))
     return clear(turn, bracket) if entry.closed else presume(turn, tend_armed(turn, bracket))
 

@@ -46,12 +46,12 @@ def guard_presumed(turn: Turn, bracket: Bracket, amount: Decimal) -> tuple[Brack
     return _keep(turn, bracket, STOP_ONLY, amount, None if since is None else max(since, turn.state.started_ms))
 
 
-def guard_meanwhile(turn: Turn, bracket: Bracket) -> Bracket:
+def guard_meanwhile(turn: Turn, bracket: Bracket, amount: Decimal) -> Bracket:
     """A stop, and no more than that, for a position whose close the exchange refuses: the one it had may be gone. Where
     the price is through it no stop can rest."""
     if bracket.stop_loss is None or bracket.closing in (CloseReason.STOP_CROSSED, CloseReason.STOP_SPENT):
         return bracket
-    return _keep(turn, bracket, STOP_ONLY, open_quantity(turn.state, bracket), None)[0]
+    return _keep(turn, bracket, STOP_ONLY, amount, None)[0]
 
 
 def _keep(

@@ -100,6 +100,7 @@ class Tries(msgspec.Struct, frozen=True, kw_only=True):
     given_up_ms: int = 0  # when it was taken for gone, though it had rested
     misses: int = 0  # answers that the order does not exist
     absent_ms: int = 0  # when the newest of these was asked for
+    absent_before_ms: int = 0  # and the one before it
     agreements: int = 0  # how often in a row the position said so, too, when one of these came
     absences: int = 0  # those given when no request of it could arrive any more: they count as proof
     error_code: int | None = None

@@ -143,6 +143,7 @@ def count_disagreement(turn: Turn, bracket: Bracket) -> Bracket:
     if count >= DISAGREEMENTS_WEIGHED and surplus in _from_before(turn, bracket):
         # Our clock may be off by more than lies between a trade and the question about the position: it was in it.
         turn.announce("traded_before", "what others traded was from before the entry", bracket, amount=str(surplus))
+        bracket = turn.wake(bracket, turn.now_ms)  # what is open has changed after it was guarded
         return turn.update(bracket, external_net=bracket.external_net - surplus, early_trades=(), disagreements=0)
     bracket = turn.update(bracket, disagree_amount=amount)
     if count == DISAGREEMENTS_TOLD:
@@ -159,7 +160,7 @@ def count_disagreement(turn: Turn, bracket: Bracket) -> Bracket:
     if count >= DISAGREEMENTS_BELIEVED and explains and recent and _all_over(turn, bracket):
         others = bracket.entry_side.sign * (amount - expected_amount(turn.state, bracket))
         turn.announce("others_share", "what no trade explains is taken for others'", bracket, amount=str(others))
-        bracket = turn.update(bracket, external_net=bracket.external_net + others)
+        bracket = turn.wake(turn.update(bracket, external_net=bracket.external_net + others), turn.now_ms)
         count = 0
     return turn.update(bracket, disagreements=count)
 

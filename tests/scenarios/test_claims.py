@@ -96,7 +96,7 @@ def test_position_that_shows_up_later_is_taken_over(
     """Opened by hand while the manager runs: claimed at once when the stream tells, within seconds when it does not.
 
     Closed by hand: over. Opened again: claimed again, when a read cannot lag any more."""
-    for module in ("core.claiming", "execution.session"):
+    for module in ("core.claiming", "execution.starting"):
         mocker.patch(f"bracketeer.{module}.LAG_MS", 300)
     with desk(simulator, tmp_path / "audit", policy=CLAIMS, user_stream=stream) as at:
         simulator.trade_by_hand(BTC, "BUY", "0.020")

@@ -28,7 +28,7 @@ ETH = "ETHUSDT"
 @pytest.fixture(autouse=True)
 def soon(mocker: MockerFixture) -> None:
     """Missing checks are tried again at once."""
-    for module in ("start_checks", "session"):
+    for module in ("start_checks", "starting"):
         mocker.patch(f"bracketeer.execution.{module}.PAUSE_FIRST_S", 0.05)
     mocker.patch("bracketeer.execution.start_checks.PAUSE_MAX_S", 0.2)
 

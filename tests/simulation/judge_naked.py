@@ -128,7 +128,8 @@ class NakedJudge:
         elif gap.known_ms is None and is_leaving:
             is_kept = True  # what it cannot know of is the next one's
         elif gap.known_ms is None:
-            newest_ms = max(gap.asked_ms, gap.tried_ms, able, excused_ms)
+            tried_ms = min(gap.tried_ms, silent_ms)  # as long as it may not ask
+            newest_ms = max(gap.asked_ms, tried_ms, able, excused_ms)
             is_kept = now_ms - newest_ms <= QUESTION_MS + self.round_trip_ms
         else:
             # That a stop is gone is believed after three questions: by its id, in the open list, in the full one.

@@ -10,11 +10,14 @@ from itertools import pairwise
 
 import pytest
 
+from bracketeer.core.absence import _never_rested
+from bracketeer.core.client_ids import client_order_id
 from bracketeer.core.commands import Announce, AnyCommand, CancelOrder, LookUpOrder, LookUpSymbol, SubmitOrder
 from bracketeer.core.doubt import DOUBTED_STOP_MS
 from bracketeer.core.presuming import UNSEEN_MS, UNSEEN_PAUSE_MAX_MS
+from bracketeer.core.resolving import SETTLE_MS
 from bracketeer.core.settings import Policy
-from bracketeer.core.values import AlgoStatus, ArmingMode, OrderStatus, Side
+from bracketeer.core.values import AlgoStatus, ArmingMode, OrderStatus, Role, Side
 from tests.support.stories import E0, F0, F1, P0, S0, S1, X0, Story, submits
 
 BARRED_S = 50.0
@@ -150,7 +153,7 @@ def test_gives_the_entry_up_in_the_usual_time_after_closes_that_found_nothing() 
     story.run_until(story.now + UNSEEN_MS)
     story.refuse(S0, -2021)
     story.refuse(F0, -2022)
-    story.now = story.order(E0).tries.dead_after_ms + 1
+    story.now = story.order(E0).tries.dead_after_ms + SETTLE_MS + 1
     prove_absent(story)
     assert story.reports[-1].status == "rejected"
 
@@ -171,7 +174,7 @@ def test_closes_on_a_close_signal_what_cannot_be_guarded_unseen() -> None:
     story.close()
     hold_back(story)
     wait(story, UNSEEN_MS + 50, -2021)
-    assert story.submitted == [E0, S0, X0]
+    assert story.submitted[:3] == [E0, S0, X0]
     assert story.intent(X0).reduce_only
 
 
@@ -321,7 +324,7 @@ def test_sends_another_stop_where_the_armed_one_is_denied_and_cannot_be_asked_ab
         story.snapshot("1", is_partial=True)
     began = story.now
     if not shows:
-        story.now = began = story.order(E0).tries.dead_after_ms + 1
+        story.now = began = story.order(E0).tries.dead_after_ms + SETTLE_MS + 1
     story.snapshot("1" if shows else "0", [P0], requested_at_ms=story.now)
     assert story.algo(S0).tries.doubted_ms == began
     if not shows:
@@ -330,3 +333,124 @@ def test_sends_another_stop_where_the_armed_one_is_denied_and_cannot_be_asked_ab
     assert (S1 in story.submitted) is shows
     assert left_at == ([DOUBTED_STOP_MS] if shows else [])
     assert "stop_not_live_in_time" not in story.alerts
+
+
+# A position shows, and the entry is not proven.
+
+
+def guarded_unseen() -> Story:
+    """The stop was sent unseen, and rests."""
+    story = silent_entry()
+    story.run_until(story.now + UNSEEN_MS)
+    story.ack_algo(S0)
+    story.run_until(story.now + 1_000)
+    return story
+
+
+def doubted() -> Story:
+    """A position shows for the first time, and its stop is missing beside it."""
+    story = guarded_unseen()
+    story.snapshot("1", [])
+    story.look_up_failed(S0, algo=True, retry_after_s=BARRED_S)
+    story.look_up_failed(E0, retry_after_s=BARRED_S)
+    return story
+
+
+def test_weighs_a_doubt_from_the_moment_in_which_the_position_shows() -> None:
+    """Nothing else needs to happen: the wake-up for it is set."""
+    story = doubted()
+    left_at = story.now + DOUBTED_STOP_MS
+    while S1 not in story.submitted:
+        story.advance_to_wake()
+    assert story.now == left_at
+
+
+def test_an_old_doubt_closes_no_position_that_was_guarded_since() -> None:
+    """The second stop ends by the exchange's doing, half a minute later: it is replaced, as for a proven entry."""
+    story = doubted()
+    wait(story, 1_000, None)
+    story.ack_algo(S1)
+    wait(story, 30_000, None)
+    story.snapshot("1", [S1])
+    story.algo_told(S1, AlgoStatus.EXPIRED)
+    wait(story, 500, None)
+    assert F0 not in story.submitted
+    assert client_order_id("signal-1", Role.STOP_LOSS, 2) in story.submitted
+
+
+@pytest.mark.parametrize("arm", ArmingMode)
+def test_does_not_close_for_want_of_a_connection_what_may_be_guarded(arm: ArmingMode) -> None:
+    """One list lacks the stop, and nothing can be sent or asked: not known to be bare, and a close would not leave."""
+    if arm is ArmingMode.AFTER_FILL:
+        story = doubted()
+    else:
+        story = silent_entry(arm)
+        story.ack_algo(S0)
+        story.run_until(story.now + 1_000)
+        story.snapshot("1", [P0])
+        story.look_up_failed(S0, algo=True)
+
+    def answer(command: AnyCommand) -> None:
+        match command:
+            case LookUpOrder(client_order_id=client_id, algo=algo):
+                story.look_up_failed(client_id, algo=algo)
+            case LookUpSymbol():
+                story.look_up_failed(symbol="BTCUSDT")
+            case SubmitOrder(intent=intent):
+                story.send_fails(intent.client_order_id)
+
+    story.respond(story.now + 5_000, answer, since=len(story.log))
+    assert story.submitted.count(S1) > 3
+    assert F0 not in story.submitted
+
+
+def test_replaces_a_denied_stop_also_where_a_close_signal_waits_for_proof() -> None:
+    """CLOSE came, and the position is not exactly the entry's: it stays, guarded."""
+    story = silent_entry()
+    story.run_until(story.now + UNSEEN_MS)
+    story.ack_algo(S0)
+    story.close()
+    hold_back(story)
+    story.run_until(story.now + 500)
+    story.snapshot("1.5", [])
+    story.look_up_failed(S0, algo=True, retry_after_s=BARRED_S)
+    wait(story, 1_500, None)
+    assert story.submitted == [E0, S0, S1]
+
+
+def test_guards_what_the_exchange_refuses_to_close() -> None:
+    """CLOSE wants exactly what shows, and each close is refused: a stop is tried for meanwhile."""
+    story = silent_entry()
+    story.close()
+    story.snapshot("1", [])
+    assert story.submitted == [E0, X0]
+    assert submits(story.refuse(X0, -4131)) == [S0]
+
+
+def test_two_denials_count_when_both_were_asked_for_after_the_last_request_could_arrive() -> None:
+    """A stop that was denied before it was sent again has one denial since."""
+    story = silent_entry()
+    story.run_until(story.now + UNSEEN_MS)
+    story.unknown(S0)
+    for _ in range(2):
+        story.run_until(story.now + 10)
+        story.not_found(S0)
+    story.run_until(story.now + 1_500)
+    story.unknown(S0)
+    late_ms = story.algo(S0).tries.late_until_ms
+    story.now = late_ms + 1
+    story.not_found(S0)
+    assert not _never_rested(story.algo(S0))
+    story.not_found(S0, story.now + 1)
+    assert _never_rested(story.algo(S0))
+
+
+def test_guards_in_time_a_position_that_is_told_again_and_again() -> None:
+    """It fills in parts, each told as a position and none as a fill: the grace runs from the first showing."""
+    story = Story()
+    story.now += 10_000
+    story.signal()
+    for _ in range(5):
+        story.now += 90
+        story.position("1")
+    assert S0 in story.submitted
