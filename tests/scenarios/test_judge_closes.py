@@ -11,6 +11,7 @@ from tests.simulation.wire import Sent
 T = 1_000_000
 ALGO = "/fapi/v1/algoOrder"
 CROSSED = b'{"code":-2021,"msg":"Order would immediately trigger."}'
+SKEWED = b'{"code":-1021,"msg":"Timestamp for this request is outside of the recvWindow."}'
 
 
 def _sent(method: str, path: str, query: str = "", body: bytes | None = None, status: int = 400) -> Sent:
@@ -57,6 +58,13 @@ def test_a_signal_is_a_reason_for_the_close_that_names_it(judge: CloseJudge) -> 
     judge.position("BTCUSDT", T + 90_000, is_flat=True, bare_for_ms=0)
     judge.position("BTCUSDT", T + 90_001, is_flat=False, bare_for_ms=0)
     assert not _close(judge, T + 90_100, "bktr-three-X0")
+
+
+def test_an_answer_about_the_time_only_is_none_about_the_stop(judge: CloseJudge) -> None:
+    """A stop, and each question about it, was refused for its timestamp: whether it rests, nobody said."""
+    assert not _close(judge, T + 50)
+    judge.answer(_sent("GET", "/fapi/v1/openAlgoOrders", "symbol=BTCUSDT", SKEWED), T + 100)
+    assert _close(judge, T + 200)
 
 
 @pytest.mark.parametrize("reason", ["bare", "past an exit"])

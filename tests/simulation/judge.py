@@ -102,9 +102,12 @@ class Judge:
         elif b'"position_claimed"' in data:
             self._claims[data.split(b'"signal_id":"', 1)[1].split(b'"', 1)[0].decode()] = (name, end)
 
-    def has_died(self) -> None:
+    def has_died(self, *, power: bool) -> None:
         """A process is gone, and with it every claim that did not reach its log: the next one makes it anew, from what
-        it sees then."""
+        it sees then. A power cut takes what was told of stops, too: it may believe in one that has gone."""
+        if power:
+            for gap in self.naked.gaps.values():
+                gap.told_ms = 0
         for leg in self.legs.values():
             name, end = self._claims.get(leg.claim, ("", 1))
             if leg.claim and not self.disk.holds(name, end):

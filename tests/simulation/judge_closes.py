@@ -83,6 +83,8 @@ class CloseJudge:
         assert sent.answer is not None
         if sent.path == "/fapi/v1/time" and sent.answer.status == 200 and self._leapt_ms:
             self._measured, self._leapt_ms = (now_ms, self._leapt_ms), 0
+        if b"-1021" in sent.answer.body:  # refused for its timestamp: that says nothing of what was asked
+            self.unanswered(sent, now_ms)
         if sent.method != "POST" or sent.path not in (ALGO_PATH, ORDER_PATH):
             return
         if b"-2021" in sent.answer.body:

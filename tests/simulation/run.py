@@ -276,7 +276,7 @@ class Run:
         self.life.kill()
         if self._power:
             self.disk.cut_power()
-        self.judge.has_died()
+        self.judge.has_died(power=self._power)
         self._later_start(self._down_us // 1000)
 
     def _note_event(self, text: str, is_heard: Callable[[], bool], is_in_use: bool) -> None:
