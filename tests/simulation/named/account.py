@@ -22,7 +22,6 @@ from .scenario import (
     price,
     settled,
     streams,
-    tell,
     wait,
 )
 
@@ -115,13 +114,11 @@ def _nothing_to_stop(seen: Evidence) -> None:
     expect(not seen.alerts, f"alerts: {seen.alerts}")
 
 
-def _unanswered(*lost: Step, on_fill: tuple[Step, ...] = (), **circumstances: Any) -> Story:
-    """An entry about which nothing is heard: no stream, its answer lost, and then a 429 for the rest of the minute."""
-    limited = fault("rate_limited", method="GET", times=2)
-    sent = [opened(), *on_fill] if lost[0].options["name"] == "reply_lost" else [wait(120)]
-    return tell(
-        fault("stream_mute"), *lost, entry(), *sent, limited, wait(70_000), settled(), arm="after_fill", **circumstances
-    )
+def _unanswered(how: str, moment: Step, *then: Step) -> dict[str, Story]:
+    """An entry about which nothing is heard: no stream, its request or answer lost, and from a moment on a 429."""
+    lost, limited = fault(how, method="POST", path=ORDER), fault("rate_limited", method="GET", times=2)
+    steps = (fault("stream_mute"), lost, entry(), moment, *then, limited, wait(70_000), settled())
+    return alone(*steps, arm="after_fill")
 
 
 SCENARIOS = (
@@ -130,7 +127,7 @@ SCENARIOS = (
         modes=(1, 18),
         fault="the answer to an entry is lost, the stream is silent, and a 429 holds all questions back",
         invariant="orders leave all the same: the stop is live within a second and a half, and is its own answer",
-        stories={"": _unanswered(fault("reply_lost", method="POST", path=ORDER))},
+        stories=_unanswered("reply_lost", opened()),
         check=_stopped_unasked,
         fixed=True,
     ),
@@ -139,7 +136,7 @@ SCENARIOS = (
         modes=(12, 18),
         fault="the answer to an entry is lost, a 429 holds questions back, and the price has fallen through its stop",
         invariant="refused (-2021), the stop says that nothing but a close is left: flat within a second and a half",
-        stories={"": _unanswered(fault("reply_lost", method="POST", path=ORDER), on_fill=(price("0.97"),))},
+        stories=_unanswered("reply_lost", opened(), price("0.97")),
         check=_closed_unasked,
         fixed=True,
     ),
@@ -148,7 +145,7 @@ SCENARIOS = (
         modes=(2, 18),
         fault="an entry is lost on its way, the stream is silent, and a 429 holds all questions back",
         invariant="stops are refused (-4509), ever more seldom, and do no harm; the entry is proven absent afterwards",
-        stories={"": _unanswered(fault("request_lost", method="POST", path=ORDER))},
+        stories=_unanswered("request_lost", wait(120)),
         check=_nothing_to_stop,
         fixed=True,
     ),
