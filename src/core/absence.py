@@ -55,8 +55,9 @@ def order_not_found(turn: Turn, bracket: Bracket, order: Order, asked_at_ms: int
     agreed = says is Agreement.AGREES
     order = turn.update_order(order, agreements=tries.agreements + 1 if agreed else 0)
     is_long = order.tries.absences >= ABSENCES_WITHOUT_TRADES
-    may_have_been = says is Agreement.DIFFERS or _may_have_closed(turn, bracket)
-    agreed = is_long and order.tries.agreements >= AGREEMENTS_NEEDED and not _may_have_closed(turn, bracket)
+    may_have_closed = _may_have_closed(turn, bracket)
+    may_have_been = says is Agreement.DIFFERS or may_have_closed
+    agreed = is_long and order.tries.agreements >= AGREEMENTS_NEEDED and not may_have_closed
     traced = bracket.trades_known_ms > tries.dead_after_ms + SETTLE_MS and order.executed == 0
     traced = traced and (is_long or not may_have_been or bracket.external_net != 0)
     if order.tries.absences >= ABSENCES_NEEDED and (agreed or traced or order.intent.role is not Role.ENTRY):

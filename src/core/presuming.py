@@ -23,7 +23,7 @@ from .closing import close, is_held_up
 from .codes import WOULD_TRIGGER
 from .doubt import DOUBTED_STOP_MS
 from .guarding import guard_meanwhile, guard_presumed
-from .legs import covers, legs_of, shown_leg, standing_leg
+from .legs import armed_leg, covers, legs_of, shown_leg, standing_leg
 from .order import ORDER_WORKING
 from .position import Agreement, agreement, executed_out, orders_of
 from .resolving import SETTLE_MS, pace
@@ -143,10 +143,9 @@ def _tend_stop(turn: Turn, bracket: Bracket, amount: Decimal, stop: _Stop, why: 
     if bracket.stop_loss is None or stop is _Stop.RESTS:
         return bracket, False
     known = standing_leg(turn.state, bracket, Role.STOP_LOSS)
-    if stop is _Stop.DOUBTED:
-        armed = shown_leg(turn.state, bracket, Role.STOP_LOSS)
-        doubted_ms = 0 if armed is None else armed.tries.doubted_ms or 0
-        due_ms = max(doubted_ms, turn.state.started_ms) + DOUBTED_STOP_MS
+    armed = armed_leg(turn.state, bracket, Role.STOP_LOSS)
+    if stop is _Stop.DOUBTED and armed is not None:
+        due_ms = max(armed.tries.doubted_ms or 0, turn.state.started_ms) + DOUBTED_STOP_MS
         if turn.now_ms < due_ms:
             return turn.wake(bracket, due_ms), False
     bracket, goes = guard_presumed(turn, bracket, amount)
